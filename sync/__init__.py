@@ -1,0 +1,1 @@
+"""Save a Django model; the remote API follows."""

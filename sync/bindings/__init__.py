@@ -1,0 +1,29 @@
+"""The only writer of bindings: fold, claim, mark, settle, ask, and a few verbs beside them."""
+
+from sync.bindings.ask import ask, ensure, resolve
+from sync.bindings.leases import claim, claim_one, fold, mark, settle
+from sync.bindings.parents import remote_ids, wake_children
+from sync.bindings.rows import Claimed, Fold, Mark, Settlement
+from sync.bindings.stale import give_back, learn, next_due_s, prune, verify
+
+__all__ = [
+    "Claimed",
+    "Fold",
+    "Mark",
+    "Settlement",
+    "ask",
+    "claim",
+    "claim_one",
+    "ensure",
+    "fold",
+    "give_back",
+    "learn",
+    "mark",
+    "next_due_s",
+    "prune",
+    "remote_ids",
+    "resolve",
+    "settle",
+    "verify",
+    "wake_children",
+]

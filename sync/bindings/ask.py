@@ -1,0 +1,126 @@
+"""Ask for something of objects: a whole push, a verifying read, a delete. Never lowers what was asked before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sync.bindings.leases import fold
+from sync.bindings.rows import Fold
+from sync.models import Binding, State
+from sync.models.clock import now
+from sync.models.database import alias, in_transaction
+from sync.types import Lane, Wanted
+
+CHUNK = 1000
+
+
+def ask(
+    connection_id: int,
+    object_type: str,
+    object_ids: Iterable[str],
+    *,
+    wanted: int = Wanted.PUSH,
+    lane: int = Lane.BULK,
+    actor: str = "",
+    reason: str = "",
+    model: str = "",
+    urgent: bool = False,
+) -> int:
+    """Ask for something of these objects, as a change would: ``seq`` rises, and they become due.
+
+    Args:
+        connection_id: the connection.
+        object_type: its object type.
+        object_ids: local primary keys as text; missing bindings are made.
+        wanted: a ``Wanted``; a lower one than was asked before changes nothing.
+        lane: the lane of what is not due yet.
+        actor: who asks.
+        reason: why; kept with the actor, for the history.
+        model: label of the model, for bindings that are made.
+        urgent: due at once, also out of a backoff.
+
+    Returns:
+        How many objects were asked for.
+    """
+    using = alias()
+    who = f"{actor} ({reason})" if actor and reason else actor or reason
+    total = 0
+    for chunk in _chunks(object_ids):
+        rows = [
+            Fold(
+                connection_id=connection_id,
+                object_type=object_type,
+                object_id=object_id,
+                model=model,
+                lane=lane,
+                wanted=wanted,
+                actor=who[:150],
+                urgent=urgent,
+            )
+            for object_id in chunk
+        ]
+        total += len(in_transaction(lambda rows=rows: fold(rows, using), using))  # type: ignore[misc]
+    return total
+
+
+def ensure(connection_id: int, object_type: str, object_ids: Sequence[str], *, model: str, actor: str = "") -> int:
+    """Make bindings, due now, for the objects that have none; those that have one are left as they are.
+
+    Returns:
+        How many were made.
+    """
+    using = alias()
+    bindings = Binding.objects.using(using).filter(connection_id=connection_id, object_type=object_type)
+    there = set(bindings.filter(object_id__in=object_ids).values_list("object_id", flat=True))
+    missing = sorted(set(object_ids) - there)
+    at = now(using)
+    rows = [
+        Binding(
+            connection_id=connection_id,
+            object_type=object_type,
+            object_id=object_id,
+            model=model,
+            actor=actor,
+            due_at=at,
+            dirty_since=at,
+        )
+        for object_id in missing
+    ]
+    Binding.objects.using(using).bulk_create(rows, ignore_conflicts=True, batch_size=200)
+    return len(rows)
+
+
+def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
+    """Settle a doubt by a person's word: the create arrived under ``remote_id``, or (None) it never did.
+
+    Returns:
+        False where the binding is not held in doubt.
+    """
+    using = alias()
+    doubtful = Binding.objects.using(using).filter(pk=binding_id, state=State.IN_DOUBT)
+    return bool(
+        doubtful.update(
+            uncertain="",
+            intent=None,
+            remote_id=remote_id,
+            sent=None,
+            state=State.PENDING,
+            attempts=0,
+            claims=0,
+            code="",
+            detail="",
+            actor=actor,
+            due_at=now(using),
+        )
+    )
+
+
+def _chunks(object_ids: Iterable[str]) -> Iterable[list[str]]:
+    chunk: list[str] = []
+    for object_id in object_ids:
+        chunk.append(str(object_id))
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

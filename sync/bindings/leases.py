@@ -1,0 +1,126 @@
+"""Fold, claim, mark and settle: which implementation runs, in which transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+
+from django.db import transaction
+
+from sync.bindings import generic, postgres
+from sync.bindings.rows import Claimed, Fold, Mark, Settlement
+from sync.exceptions import ObjectBusy
+from sync.models import Binding
+from sync.models.clock import now
+from sync.models.database import alias, in_transaction, is_postgres
+
+
+def _steps(using: str) -> ModuleType:
+    return postgres if is_postgres(using) else generic
+
+
+def fold(rows: Iterable[Fold], using: str = "") -> list[Fold]:
+    """Merge rows of one object and upsert a binding for each, in lock order.
+
+    Args:
+        rows: in the order in which they came; later ones win where they must.
+        using: alias of the database; to be called inside the transaction that removes the changes.
+
+    Returns:
+        The merged rows.
+    """
+    using = using or alias()
+    merged: dict[tuple[int, str, str], Fold] = {}
+    for row in rows:
+        there = merged.get(row.key)
+        merged[row.key] = row if there is None else _merged(there, row)
+    ordered = sorted(merged.values(), key=lambda row: row.key)
+    if ordered:
+        _steps(using).fold(ordered, using)
+    return ordered
+
+
+def claim(connection_id: int, limit: int, lease_s: float) -> list[Claimed]:
+    """Lease up to ``limit`` due bindings of a connection, by lane and time, committed alone.
+
+    An object whose last lease ran out comes alone.
+
+    Args:
+        connection_id: the connection.
+        limit: objects at the most.
+        lease_s: seconds until the lease ends.
+    """
+    using = alias()
+    if limit < 1:
+        return []
+    rows: list[Claimed] = in_transaction(
+        lambda: _steps(using).claim(connection_id, limit, lease_s, using), using
+    )
+    return rows
+
+
+def claim_one(row: Fold, lease_s: float) -> Claimed:
+    """Lease the binding of one object at once, due or not, making it where there is none.
+
+    Raises:
+        ObjectBusy: another worker holds it.
+    """
+    using = alias()
+
+    def work() -> Claimed:
+        fold([row], using)
+        rows = Binding.objects.using(using).filter(
+            connection_id=row.connection_id, object_type=row.object_type, object_id=row.object_id
+        )
+        binding = rows.select_for_update().get() if is_postgres(using) else rows.get()
+        at = now(using)
+        if binding.leased and binding.due_at is not None and binding.due_at > at:
+            raise ObjectBusy(f"{row.object_type} {row.object_id} is being sent by a worker", hint="try again later")
+        lone = binding.leased
+        until = at + dt.timedelta(seconds=lease_s)
+        swapped = rows.filter(lease_token=binding.lease_token).update(
+            lease_token=binding.lease_token + 1, claims=binding.claims + 1, leased=True, due_at=until
+        )
+        if not swapped:
+            raise ObjectBusy(f"{row.object_type} {row.object_id} is being sent by a worker", hint="try again later")
+        binding.refresh_from_db(using=using)
+        return generic._claimed(binding, lone, at)
+
+    return in_transaction(work, using)
+
+
+def mark(marks: Sequence[Mark]) -> set[int]:
+    """Note what is about to be in doubt, inside the journal's transaction; return the ids still ours."""
+    using = alias()
+    ours: set[int] = _steps(using).mark(marks, using) if marks else set()
+    return ours
+
+
+def settle(rows: Sequence[Settlement]) -> set[int]:
+    """Apply settlements, inside the caller's transaction; return the ids whose lease was still ours.
+
+    Raises:
+        IntegrityError: two objects would hold one remote id; nothing was applied.
+    """
+    using = alias()
+    if not rows:
+        return set()
+    with transaction.atomic(using=using):
+        ours: set[int] = _steps(using).settle(rows, using)
+    return ours
+
+
+def _merged(first: Fold, second: Fold) -> Fold:
+    return Fold(
+        connection_id=first.connection_id,
+        object_type=first.object_type,
+        object_id=first.object_id,
+        model=second.model,
+        lane=min(first.lane, second.lane),
+        wanted=max(first.wanted, second.wanted),
+        actor=second.actor or first.actor,
+        snapshot=second.snapshot if second.snapshot is not None else first.snapshot,
+        dirty_since=first.dirty_since or second.dirty_since,
+        urgent=first.urgent or second.urgent,
+    )

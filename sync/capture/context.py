@@ -1,0 +1,110 @@
+"""Who is writing, and whether it is captured."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from sync import conf
+from sync.exceptions import ConfigurationError
+
+logger = logging.getLogger("crudsync.capture")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The writer's circumstances: its name, why it writes, and whether capture is off for it."""
+
+    actor: str = ""
+    reason: str = ""
+    off: bool = False
+
+
+_context: ContextVar[Context] = ContextVar("crudsync.context", default=Context())  # noqa: B039 - frozen
+_switch = {"on": True}
+
+
+def current() -> Context:
+    """Return the circumstances of the writer that runs now."""
+    return _context.get()
+
+
+def current_actor() -> str:
+    """Return the name of whoever writes now, empty where nobody said."""
+    return _context.get().actor
+
+
+def capturing() -> bool:
+    """Return whether writes are captured here and now."""
+    return _switch["on"] and not _context.get().off and conf.current().enabled
+
+
+@contextmanager
+def actor(name: str, reason: str = "") -> Iterator[None]:
+    """Name whoever writes inside the block; the history shows it.
+
+    Args:
+        name: a user, a job, an import; at most 150 characters are kept.
+        reason: why, at most 200 characters.
+    """
+    here = _context.get()
+    token = _context.set(Context(actor=name[:150], reason=reason[:200], off=here.off))
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+@contextmanager
+def no_sync(reason: str) -> Iterator[None]:
+    """Leave writes inside the block uncaptured; reconciliation may find them later.
+
+    Args:
+        reason: why; logged, so that a missing sync can be explained.
+
+    Raises:
+        ConfigurationError: no reason is given.
+    """
+    if not reason.strip():
+        raise ConfigurationError("no_sync() needs a reason", code="no_reason", hint="no_sync('import of 2019')")
+    logger.info("writes are not captured: %s", reason)
+    with unrecorded():
+        yield
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Leave writes inside the block to a caller that records them itself."""
+    here = _context.get()
+    token = _context.set(Context(actor=here.actor, reason=here.reason, off=True))
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+@contextmanager
+def disabled() -> Iterator[None]:
+    """Switch capture off in this process; for tests."""
+    with _switched(on=False):
+        yield
+
+
+@contextmanager
+def enabled() -> Iterator[None]:
+    """Switch capture on in this process; for tests that run with it off."""
+    with _switched(on=True):
+        yield
+
+
+@contextmanager
+def _switched(*, on: bool) -> Iterator[None]:
+    before = _switch["on"]
+    _switch["on"] = on
+    try:
+        yield
+    finally:
+        _switch["on"] = before

@@ -1,0 +1,111 @@
+"""Turn what happened to a row into changes, and ring for them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+from sync import outbox, registry, wake
+from sync.capture.context import current
+from sync.faults import point
+from sync.models import Kind
+from sync.models.database import alias
+from sync.models.identity import object_id_of
+from sync.secrets import is_secret_name
+from sync.types import Lane
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+BULK_FROM = 100
+"""A statement that writes more rows than this goes into the bulk lane."""
+
+RESOLVED_FOR_S = 5.0
+"""How long a process remembers which connections a model's changes ring for."""
+
+_rings: dict[str, tuple[float, tuple[int, ...]]] = {}
+
+
+def watched(label: str, using: str) -> bool:
+    """Return whether changes of this model are recorded when they are written to this database."""
+    return bool(registry.types_for(label)) and using == alias()
+
+
+def record(label: str, pk: object, using: str, *, kind: Kind = Kind.SAVE, snapshot: str | None = None) -> None:
+    """Insert one change in the open transaction, and ring when it commits."""
+    here = current()
+    entry = outbox.Entry(
+        model=label,
+        object_id=object_id_of(pk),
+        kind=kind.value,
+        lane=lane_of(label),
+        actor=here.actor,
+        reason=here.reason,
+        snapshot=snapshot,
+    )
+    outbox.add(entry, using)
+    point("captured")
+    wake.ring_on_commit(connections_for, label, using)
+
+
+def record_many(label: str, pks: Iterable[object], using: str, *, kind: Kind = Kind.SAVE) -> None:
+    """Insert one change a row in the open transaction, and ring when it commits."""
+    here = current()
+    ids = [object_id_of(pk) for pk in pks]
+    lane = int(Lane.BULK) if len(ids) > BULK_FROM else lane_of(label)
+    outbox.add_many(
+        [
+            outbox.Entry(
+                model=label, object_id=id_, kind=kind.value, lane=lane, actor=here.actor, reason=here.reason
+            )
+            for id_ in ids
+        ],
+        using,
+    )
+    if ids:
+        wake.ring_on_commit(connections_for, label, using)
+
+
+def lane_of(label: str) -> int:
+    """Return the most urgent lane of the object types that a model feeds."""
+    return min((int(spec.lane) for _, spec in registry.types_for(label)), default=int(Lane.LIVE))
+
+
+def connections_for(labels: set[str]) -> Iterable[int]:
+    """Return the ids of the ``default`` connections of the integrators that these models feed."""
+    found: dict[int, None] = {}
+    for label in labels:
+        found.update(dict.fromkeys(_connections_of(label)))
+    return found
+
+
+def snapshot_of(instance: Model) -> str:
+    """Return the row's own values as JSON text, without anything named like a secret."""
+    values = {
+        field.attname: getattr(instance, field.attname, None)
+        for field in instance._meta.concrete_fields
+        if not is_secret_name(field.name)
+    }
+    return json.dumps(values, cls=_Encoder)
+
+
+def _connections_of(label: str) -> tuple[int, ...]:
+    at, ids = _rings.get(label, (0.0, ()))
+    if ids and time.monotonic() - at < RESOLVED_FOR_S:
+        return ids
+    names = {cls.name for cls, _ in registry.types_for(label)}
+    ids = tuple(registry.connection(name).pk for name in sorted(names))
+    _rings[label] = (time.monotonic(), ids)
+    return ids
+
+
+class _Encoder(DjangoJSONEncoder):
+    def default(self, o: object) -> object:
+        try:
+            return super().default(o)
+        except TypeError:
+            return str(o)

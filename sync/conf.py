@@ -1,0 +1,123 @@
+"""The settings: one dict, ``CRUDSYNC``, read here and nowhere else."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from sync.exceptions import ConfigurationError
+
+SETTING = "CRUDSYNC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a site may set in ``CRUDSYNC``. Durations are seconds, sizes bytes.
+
+    Args:
+        enabled: False switches capture, tasks and sending off.
+        redis_url: of the limiter and the doorbell; empty: ``CELERY_BROKER_URL`` where that is Redis.
+        queue: Celery queue of our tasks; empty: the host's default.
+        encryption_keys: Fernet keys, newest first, each a value or a reference (``env:NAME``, ``setting:PATH``).
+        integrators: per integrator name: ``rate_limit``, ``retry``, ``timeout_s``, ``connect_s``, ``threads``,
+            ``base_url``, ``credentials``.
+        default_rpm: calls a minute where nothing else is said.
+        limiter_slack_s: how much the way to a remote may vary in all.
+        limiter_when_down: ``closed`` (nothing is sent while Redis is away) or ``local``.
+        limiter_local_share: with ``local``, the share of each limit that one process may use, 0 to 1.
+        threads: HTTP calls at once in one drain.
+        slice_s: how long one drain works before it gives way.
+        window_s: how long after a claim its objects may still be sent.
+        settle_s: added to the end of a lease for recording.
+        sweep_s: interval of the sweep.
+        timeout_s: total deadline of one call.
+        connect_s: deadline of connecting.
+        max_bytes: cap on a decoded answer.
+        claim_size: objects in one claim at the most.
+        intake_size: changes folded in one transaction.
+        rest_s: how long an object rests after a send.
+        lookup_lag_s: how long until a created object is sure to be found.
+        wait_s: how long a verb called directly waits for a token.
+        keep_operations_days: age at which prune removes operations.
+        keep_changes_days: age at which prune removes changes that nobody took.
+        reconcile_stop_share: a reconciliation that finds a larger share different stops.
+        inline: sending is allowed inside an open transaction; for tests that run in one.
+        user_agent: User-Agent of every call.
+    """
+
+    enabled: bool = True
+    redis_url: str = ""
+    queue: str = ""
+    encryption_keys: tuple[str, ...] = ()
+    integrators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    default_rpm: int = 100
+    limiter_slack_s: float = 0.25
+    limiter_when_down: str = "closed"
+    limiter_local_share: float = 0.0
+    threads: int = 8
+    slice_s: float = 10.0
+    window_s: float = 5.0
+    settle_s: float = 5.0
+    sweep_s: float = 5.0
+    timeout_s: float = 10.0
+    connect_s: float = 3.0
+    max_bytes: int = 10 * 1024 * 1024
+    claim_size: int = 500
+    intake_size: int = 1000
+    rest_s: float = 1.0
+    lookup_lag_s: float = 2.0
+    wait_s: float = 1.0
+    keep_operations_days: float = 30.0
+    keep_changes_days: float = 7.0
+    reconcile_stop_share: float = 0.2
+    inline: bool = False
+    user_agent: str = "django-crudsync"
+
+
+NAMES = tuple(f.name for f in fields(Settings))
+
+
+@functools.cache
+def current() -> Settings:
+    """Return the settings in force.
+
+    Raises:
+        ConfigurationError: a key that does not exist, or a value of the wrong kind.
+    """
+    given = getattr(django_settings, SETTING, {})
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{SETTING} must be a dict", code="bad_setting")
+    for key in given:
+        if key not in NAMES:
+            near = difflib.get_close_matches(str(key), NAMES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "see the settings reference"
+            raise ConfigurationError(f"{SETTING} has no key {key!r}", code="unknown_setting", hint=hint)
+    values = {key: tuple(value) if key == "encryption_keys" else value for key, value in given.items()}
+    return Settings(**values)
+
+
+def ready() -> bool:
+    """Return whether the Django settings are loaded: not yet while they themselves are being read."""
+    return bool(django_settings.configured and hasattr(django_settings, SETTING))
+
+
+def redis_url() -> str:
+    """Return the URL of the limiter's and the doorbell's Redis, empty where there is none."""
+    if url := current().redis_url:
+        return url
+    broker = str(getattr(django_settings, "CELERY_BROKER_URL", "") or "")
+    return broker if broker.startswith(("redis://", "rediss://", "unix://", "redis+socket://")) else ""
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == SETTING:
+        current.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="crudsync.conf")

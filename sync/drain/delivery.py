@@ -1,0 +1,247 @@
+"""Deliver one claim: tokens → journal → send → settle, with the next journal in the commit of the last answers."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync import bindings, operations, ratelimit
+from sync.bindings.rows import Claimed, Settlement
+from sync.drain import attempt as attempts
+from sync.drain.attempt import Attempt
+from sync.drain.decide import Action
+from sync.drain.interpret import Interpreter
+from sync.drain.parcels import Parcel, parcels, split
+from sync.drain.plan import Plan
+from sync.drain.recorder import Result, write
+from sync.drain.send import Dispatch, Senders, Sent
+from sync.drain.settling import released, without_call
+from sync.exceptions import CrudSyncError, RateLimitExceeded
+from sync.faults import point
+from sync.types import Grant, Verb
+
+SETTLE_EVERY = 50
+SETTLE_AFTER_S = 0.1
+GRANTS_AHEAD = 32
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a drain did, in objects; ``calls`` in requests."""
+
+    taken: int = 0
+    claimed: int = 0
+    calls: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    unchanged: int = 0
+    released: int = 0
+
+
+@dataclass(slots=True)
+class Pace:
+    """When tokens ran out: seconds until the next one, None while there are some."""
+
+    next_token_s: float | None = None
+    grants: deque[Grant] = field(default_factory=deque)
+    key: tuple[str, str] = ("", "")
+
+
+class Delivery:
+    """Delivers the objects of one claim.
+
+    Args:
+        connection_id: their connection.
+        senders: the sending threads.
+        interpreter: turns answers into rulings, and says when the gate must shut.
+        window_end: ``time.monotonic()`` seconds after which nothing is sent.
+        lease_end: the same for the leases' end.
+        slice_end: the same for the slice's end: no token is reserved beyond it.
+        task_id: id of the Celery task, for the operations.
+        tally: what is counted.
+    """
+
+    def __init__(
+        self,
+        connection_id: int,
+        senders: Senders,
+        interpreter: Interpreter,
+        *,
+        window_end: float,
+        lease_end: float,
+        slice_end: float,
+        task_id: str,
+        tally: Tally,
+    ) -> None:
+        self.connection_id = connection_id
+        self.senders = senders
+        self.interpreter = interpreter
+        self.window_end = window_end
+        self.lease_end = lease_end
+        self.slice_end = slice_end
+        self.task_id = task_id
+        self.tally = tally
+        self.pace = Pace()
+        self._todo: deque[Parcel] = deque()
+        self._results: list[Result] = []
+        self._others: list[Settlement] = []
+        self._since = 0.0
+
+    def run(self, plans: Sequence[Plan]) -> None:
+        """Send what the plans call for, and settle everything."""
+        calling = []
+        for plan in plans:
+            if plan.decision.action.calls:
+                calling.append(plan)
+            else:
+                self._others.append(without_call(plan))
+        self.tally.unchanged += sum(plan.decision.action is Action.NOTHING for plan in plans)
+        self._todo.extend(parcels([attempts.attempt(plan) for plan in calling]))
+        self._ask_for_parents(plans)
+        while self._todo or self.senders.under_way:
+            self._fill()
+            self._collect()
+        self._write([], [])
+
+    def _fill(self) -> None:
+        """Keep the senders busy, at most two rounds of threads ahead."""
+        room = 2 * self.senders.threads - self.senders.under_way
+        if not self._todo or room < min(self.senders.threads, len(self._todo)):
+            return
+        if self.interpreter.shut or time.monotonic() > self.window_end:
+            self._release_all(0.0)
+            return
+        chosen: list[tuple[Parcel, Grant]] = []
+        while self._todo and len(chosen) < room:
+            grant = self._grant(self._todo[0], min(len(self._todo), max(room, GRANTS_AHEAD)))
+            if grant is None:
+                break
+            chosen.append((self._todo.popleft(), grant))
+        if chosen:
+            self._dispatch(chosen)
+        elif not self.senders.under_way and self._todo:
+            self._release_all(self.pace.next_token_s or 0.0)
+
+    def _grant(self, parcel: Parcel, n: int) -> Grant | None:
+        """Return a token for this parcel, None where none is to be had in time."""
+        pace = self.pace
+        if parcel.bucket != pace.key:  # tokens of one endpoint and method are no use for another
+            pace.grants.clear()
+            pace.key = parcel.bucket
+        while pace.grants:
+            grant = pace.grants.popleft()
+            if grant.until > time.monotonic():
+                return grant
+        horizon_s = min(self.slice_end, self.window_end) - time.monotonic()
+        if horizon_s <= 0:
+            return None
+        try:
+            grants = ratelimit.take(
+                self.connection_id, parcel.limits, n, horizon_s=horizon_s, seed=operations.sent_since
+            )
+        except RateLimitExceeded as error:
+            pace.next_token_s = error.retry_after_s
+            return None
+        pace.grants.extend(grants.granted)
+        pace.next_token_s = None if pace.grants else grants.retry_after_s
+        return pace.grants.popleft() if pace.grants else None
+
+    def _dispatch(self, chosen: Sequence[tuple[Parcel, Grant]]) -> None:
+        """Journal and send. What cannot be built is settled as its own fault."""
+        ready: list[tuple[Parcel, Grant, Any]] = []
+        for parcel, grant in chosen:
+            try:
+                ready.append((parcel, grant, parcel.request()))
+            except CrudSyncError as error:
+                self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
+            except Exception as error:  # noqa: BLE001 - a hook of the host's
+                self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
+        items = [(item, request) for parcel, _, request in ready for item in parcel.attempts]
+        journal = [attempts.journal(item, request, self.task_id) for item, request in items]
+        ids, ours = self._write(journal, [attempts.mark(item) for item, _ in items])
+        point("journaled")
+        place = 0
+        for parcel, grant, request in ready:
+            own = ids[place : place + len(parcel.attempts)]
+            place += len(parcel.attempts)
+            self.tally.calls += 1
+            held = all(item.plan.claim.id in ours for item in parcel.attempts)
+            dispatch = Dispatch(attempts=parcel.attempts, request=request, operations=tuple(own), grant=grant)
+            # a lease lost before the send: the journal entry is closed as not sent
+            self.senders.put(dispatch, self.window_end if held else 0.0)
+
+    def _collect(self) -> None:
+        if not self.senders.under_way:
+            return
+        sent = self.senders.get(SETTLE_AFTER_S)
+        while sent is not None:
+            self._take(sent)
+            sent = self.senders.get(0.0)
+        full = len(self._results) >= SETTLE_EVERY
+        if self._results and (full or time.monotonic() - self._since > SETTLE_AFTER_S):
+            self._write([], [])
+
+    def _take(self, sent: Sent) -> None:
+        if not self._results:
+            self._since = time.monotonic()
+        results = self.interpreter.read(sent)
+        refused = [r for r in results if r.ruling.outcome.code == "batch_refused"]
+        if len(refused) > 1:
+            self._todo.extendleft(split([result.attempt for result in refused]))
+            self._close_refused(refused)
+            return
+        self._results.extend(results)
+        if self.interpreter.shut:
+            self.senders.stop()
+
+    def _close_refused(self, refused: Sequence[Result]) -> None:
+        """A refused batch applied nothing: close its operations, its halves follow under the same lease."""
+        operations.finish([result.finished for result in refused])
+
+    def _release_all(self, after_s: float) -> None:
+        for parcel in self._todo:
+            self._others.extend(released(item.plan, after_s=0.0) for item in parcel.attempts)
+            self.tally.released += len(parcel.attempts)
+        self._todo.clear()
+        if after_s and self.pace.next_token_s is None:
+            self.pace.next_token_s = after_s
+
+    def _write(self, journal: Sequence[Any], marks: Sequence[Any]) -> tuple[list[int], set[int]]:
+        if not (self._results or self._others or journal):
+            return [], set()
+        results, others = self._results, self._others
+        self._results, self._others = [], []
+        written = write(results, others, journal, marks, deadline=self.lease_end)
+        self.interpreter.written(results)
+        for result in results:
+            succeeded = result.ruling.outcome.ok
+            self.tally.succeeded += succeeded
+            self.tally.failed += not succeeded
+        self._write_back(results)
+        return written
+
+    def _write_back(self, results: Sequence[Result]) -> None:
+        for result in results:
+            if result.ruling.outcome.ok and result.attempt.verb in (Verb.CREATE, Verb.UPDATE, Verb.READ):
+                self.interpreter.write_back(result)
+
+    def _ask_for_parents(self, plans: Sequence[Plan]) -> None:
+        """A parent without a binding is asked for; one that has a binding is left as it is."""
+        missing: dict[str, set[str]] = {}
+        claims: dict[str, Claimed] = {}
+        for plan in plans:
+            if plan.waits_for:
+                object_type, _, object_id = plan.waits_for.partition(":")
+                missing.setdefault(object_type, set()).add(object_id)
+                claims[object_type] = plan.claim
+        for object_type, ids in missing.items():
+            bindings.ensure(
+                self.connection_id,
+                object_type,
+                sorted(ids),
+                model=self.interpreter.model_of(object_type),
+                actor=claims[object_type].actor,
+            )

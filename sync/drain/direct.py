@@ -1,0 +1,140 @@
+"""One verb for one object, now: claims, sends and records exactly as the worker does, and raises what went wrong."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db import connections
+
+from sync import bindings, conf
+from sync.bindings import Claimed, Fold
+from sync.connectors.classify import to_error
+from sync.drain import gate
+from sync.drain.decide import Action
+from sync.drain.delivery import Delivery, Tally
+from sync.drain.gate import Pass
+from sync.drain.interpret import Interpreter
+from sync.drain.plan import Plan, Planner
+from sync.drain.recorder import write
+from sync.drain.send import Senders
+from sync.drain.settling import without_call
+from sync.exceptions import InTransaction, ObjectBusy, RateLimitExceeded, RemoteError
+from sync.models.database import alias
+from sync.registry import model_label
+from sync.types import Lane, Outcome, OutcomeKind, Verb, Wanted
+
+STEPS = 4
+"""A verb may need a look-up or a fresh token first; each is a claim and a call of its own."""
+
+WANTED = {Verb.CREATE: Wanted.PUSH, Verb.UPDATE: Wanted.PUSH, Verb.DELETE: Wanted.DELETE}
+
+
+def run(unit: Any, verb: Verb, object_id: str) -> Outcome:
+    """Send one verb for one object at once.
+
+    Args:
+        unit: the integrator instance that speaks for the object.
+        verb: create, update or delete.
+        object_id: the local primary key as text; without a local row, the remote id.
+
+    Returns:
+        The outcome; it is OK.
+
+    Raises:
+        InTransaction: a transaction is open.
+        ObjectBusy: a worker holds the object, or the connection is paused or shut.
+        RateLimitExceeded: no token within ``wait_s``.
+        ObjectError: the payload cannot be built.
+        RemoteError: the remote, or the way to it, said no; what that means is recorded, and the worker goes on.
+    """
+    using = alias()
+    if connections[using].in_atomic_block and not conf.current().inline:
+        raise InTransaction("a call to the remote was asked for inside an open transaction")
+    settings = conf.current()
+    lease_s = settings.window_s + settings.timeout_s + settings.settle_s
+    passage = gate.ask(unit.connection.pk, lease_s)
+    if passage is None or passage.let is Pass.SHUT:
+        raise ObjectBusy(f"connection {unit.connection} is paused or shut", hint="see its gate in the admin")
+    for _ in range(STEPS):
+        outcome = _step(unit, verb, object_id, passage, lease_s)
+        if outcome is not None:
+            return outcome
+    raise ObjectBusy(f"{unit.object_type} {object_id} needs more steps; the worker goes on with it")
+
+
+def _step(unit: Any, verb: Verb, object_id: str, passage: gate.Passage, lease_s: float) -> Outcome | None:
+    began = time.monotonic()
+    planner = Planner(passage.connection)
+    claim = _claim(unit, verb, object_id, lease_s)
+    plan = _plan(planner, claim, unit, verb)
+    if plan.error is not None:
+        _settle([plan])
+        raise plan.error
+    if not plan.decision.action.calls:
+        _settle([plan])
+        return _without_call(plan)
+    senders = Senders(1, unit.transmit)
+    interpreter = Interpreter(passage, planner.types)
+    settings = conf.current()
+    delivery = Delivery(
+        passage.connection.pk,
+        senders,
+        interpreter,
+        window_end=began + settings.window_s,
+        lease_end=began + lease_s,
+        slice_end=began + settings.wait_s,
+        task_id="",
+        tally=Tally(),
+    )
+    try:
+        delivery.run([plan])
+    finally:
+        senders.close()
+    return _judged(delivery, interpreter, plan)
+
+
+def _judged(delivery: Delivery, interpreter: Interpreter, plan: Plan) -> Outcome | None:
+    outcome = interpreter.last
+    if outcome is None:
+        raise RateLimitExceeded(retry_after_s=delivery.pace.next_token_s or 0.0)
+    if outcome.kind is OutcomeKind.HOOK_ERROR and interpreter.last_error is not None:
+        raise interpreter.last_error
+    if outcome.ok:
+        served = plan.decision.action in (Action.CREATE, Action.REPLAY, Action.UPDATE, Action.DELETE)
+        return outcome if served else None
+    if isinstance(interpreter.last_error, RemoteError):
+        raise interpreter.last_error
+    raise to_error(outcome)
+
+
+def _claim(unit: Any, verb: Verb, object_id: str, lease_s: float) -> Claimed:
+    row = Fold(
+        connection_id=unit.connection.pk,
+        object_type=unit.object_type,
+        object_id=object_id,
+        model=model_label(unit.spec.model),
+        lane=Lane.LIVE,
+        wanted=WANTED[verb],
+    )
+    return bindings.claim_one(row, lease_s)
+
+
+def _plan(planner: Planner, claim: Claimed, unit: Any, verb: Verb) -> Plan:
+    if verb is Verb.DELETE:
+        return planner.build([claim])[0]
+    return planner.plan_for(claim, unit)
+
+
+def _without_call(plan: Plan) -> Outcome:
+    if plan.decision.action is Action.NOTHING:
+        return Outcome(kind=OutcomeKind.OK, code="nothing_to_do", remote_id=plan.claim.remote_id)
+    raise ObjectBusy(
+        f"{plan.claim.object_type} {plan.claim.object_id} cannot be sent now: {plan.decision.code}",
+        hint="the worker goes on with it; its state is in the admin",
+    )
+
+
+def _settle(plans: list[Plan]) -> None:
+    write([], [without_call(plan) for plan in plans], [], [], deadline=time.monotonic() + 5)
+

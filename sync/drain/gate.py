@@ -1,0 +1,120 @@
+"""Whether a connection may send now. The gate is written on transitions only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Greatest
+
+from sync import retry
+from sync.models import Connection, Gate
+from sync.models.clock import now
+from sync.models.database import alias
+from sync.types import RetryPolicy
+
+CLOSURES = RetryPolicy(base_delay=1.0, max_delay=300.0)
+"""How long a gate stays shut where the remote did not say: from 1 s, doubled, 5 minutes at the most."""
+
+
+class Pass(StrEnum):
+    """What the gate lets through."""
+
+    OPEN = "open"
+    PROBE = "probe"  # one object, to see
+    SHUT = "shut"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """What the gate says now. ``streak`` are the binding ids of the last failures that may be the connection's."""
+
+    let: Pass
+    connection: Connection
+    closures: int = 0
+    streak: tuple[int, ...] = ()
+
+
+def ask(connection_id: int, probe_s: float) -> Passage | None:
+    """Return what may pass, winning the probe where a shut gate's time has come.
+
+    Args:
+        connection_id: the connection.
+        probe_s: seconds after which another drain may probe instead.
+
+    Returns:
+        None where there is no such connection.
+    """
+    using = alias()
+    connection = Connection.objects.using(using).select_related("gate").filter(pk=connection_id).first()
+    if connection is None:
+        return None
+    gate: Gate | None = getattr(connection, "gate", None)
+    if gate is None:
+        gate = Gate.objects.using(using).get_or_create(connection=connection)[0]
+    return Passage(
+        let=_let(connection, gate, probe_s, using),
+        connection=connection,
+        closures=gate.closures,
+        streak=tuple(gate.streak),
+    )
+
+
+def shut(connection_id: int, seconds: float | None, reason: str) -> float:
+    """Shut the gate for so many seconds (None: its own backoff), and return how long it is shut now."""
+    using = alias()
+    gate = Gate.objects.using(using).get(connection_id=connection_id)
+    wait_s = seconds if seconds is not None else _closure_s(gate.closures)
+    at = now(using)
+    until = at + dt.timedelta(seconds=wait_s)
+    Gate.objects.using(using).filter(connection_id=connection_id).update(
+        blocked_until=Greatest(Coalesce(F("blocked_until"), until), until),
+        reason=reason[:300],
+        closures=F("closures") + 1,
+        probe_token="",
+        probe_until=None,
+        streak=[],
+    )
+    return wait_s
+
+
+def open_(connection_id: int) -> None:
+    """Open the gate: an answer came that does not itself shut it."""
+    Gate.objects.using(alias()).filter(connection_id=connection_id).update(
+        blocked_until=None, reason="", closures=0, probe_token="", probe_until=None, streak=[]
+    )
+
+
+def note_streak(connection_id: int, streak: tuple[int, ...]) -> None:
+    """Keep the streak for the drains that follow."""
+    Gate.objects.using(alias()).filter(connection_id=connection_id).update(streak=list(streak))
+
+
+def note_next_token(connection_id: int, seconds: float | None) -> None:
+    """Keep when the next token is due, so that the sweep rings then; None where tokens are free."""
+    using = alias()
+    at = None if seconds is None else now(using) + dt.timedelta(seconds=seconds)
+    Gate.objects.using(using).filter(connection_id=connection_id).update(next_token_at=at)
+
+
+def _let(connection: Connection, gate: Gate, probe_s: float, using: str) -> Pass:
+    if connection.paused:
+        return Pass.SHUT
+    if gate.blocked_until is None:
+        return Pass.OPEN
+    at = now(using)
+    if gate.blocked_until > at:
+        return Pass.SHUT
+    free = Q(probe_until__isnull=True) | Q(probe_until__lte=at)
+    rows = Gate.objects.using(using).filter(free, pk=gate.pk, blocked_until=gate.blocked_until)
+    won = rows.update(probe_token=secrets.token_hex(16), probe_until=at + dt.timedelta(seconds=probe_s))
+    return Pass.PROBE if won else Pass.SHUT
+
+
+def _closure_s(closures: int) -> float:
+    """Half the bound and a random half: a gate that opens at once would probe a remote that is down in a storm."""
+    bound = min(CLOSURES.max_delay, CLOSURES.base_delay * CLOSURES.exponential_base ** min(closures, 20))
+    return bound / 2 + retry.backoff(RetryPolicy(base_delay=bound / 2, max_delay=bound / 2), 0)

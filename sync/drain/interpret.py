@@ -1,0 +1,181 @@
+"""Turn answers into rulings, in the drain's own thread, and keep the gate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sync import bindings
+from sync.connectors.classify import excerpt
+from sync.drain import gate
+from sync.drain.attempt import Attempt
+from sync.drain.breaker import Breaker
+from sync.drain.gate import Pass, Passage
+from sync.drain.recorder import Result
+from sync.drain.send import Sent
+from sync.drain.settling import Ruling, case_of, ruling
+from sync.drain.verdict import Gate, Then, Verdict, judge
+from sync.drain.writeback import write_back
+from sync.exceptions import CrudSyncError
+from sync.models import Status
+from sync.operations import Finished
+from sync.registry import model_label
+from sync.types import Answer, ObjectTypeSpec, Outcome, OutcomeKind, Request, RetryPolicy, Verb
+
+logger = logging.getLogger("crudsync.drain")
+
+RENEWALS = 1
+"""How often one drain renews refused credentials before it shuts the gate."""
+
+
+class Interpreter:
+    """Reads answers for one drain of one connection.
+
+    Args:
+        passage: what the gate said when the claim was made.
+        types: the object types of the integrator.
+        policies: asks an integrator instance for its retry policy.
+    """
+
+    def __init__(self, passage: Passage, types: Mapping[str, ObjectTypeSpec]) -> None:
+        self.connection_id = passage.connection.pk
+        self.types = types
+        self.breaker = Breaker(list(passage.streak))
+        self.probing = passage.let is Pass.PROBE
+        self.shut = False
+        self.shut_s = 0.0
+        self.last: Outcome | None = None
+        self.last_error: Exception | None = None
+        self._renewals = 0
+        self._blameless: set[int] = set()
+
+    def read(self, sent: Sent) -> list[Result]:
+        """Return a result for each attempt of a dispatch."""
+        dispatch = sent.dispatch
+        outcomes = self._outcomes(sent)
+        pairs = zip(dispatch.attempts, dispatch.operations, outcomes, strict=True)
+        return [self._result(item, id_, outcome, sent) for item, id_, outcome in pairs]
+
+    def unbuilt(self, item: Attempt, error: Exception) -> Result:
+        """Return the result of an attempt whose request could not be built: nothing was sent."""
+        code = getattr(error, "code", "hook_error")
+        detail = str(error) if isinstance(error, CrudSyncError) else f"{type(error).__name__} in a hook"
+        logger.warning("no request for %s: %s", item.plan.claim.name, detail)
+        outcome = Outcome(kind=OutcomeKind.HOOK_ERROR, code=code, detail=detail[:500])
+        verdict = Verdict(status=Status.NOT_SENT, then=Then.HOLD, doubt=None, intent=True, wanted="keep", code=code)
+        self.last, self.last_error = outcome, error
+        return Result(
+            attempt=item,
+            operation=0,
+            ruling=self._unapplied(item, outcome, verdict),
+            finished=Finished(id=0, status=Status.NOT_SENT, code=code),
+        )
+
+    def written(self, results: Sequence[Result]) -> None:
+        """Give back the attempts that were the connection's fault, once they are committed."""
+        if self._blameless:
+            bindings.give_back(self._blameless)
+            self._blameless = set()
+
+    def write_back(self, result: Result) -> None:
+        """Write the fields that the remote owns back to the local row."""
+        write_back(result.attempt, result.ruling.outcome)
+
+    def model_of(self, object_type: str) -> str:
+        """Return the label of the model of an object type."""
+        return model_label(self.types[object_type].model)
+
+    def _outcomes(self, sent: Sent) -> Sequence[Outcome]:
+        dispatch, answer = sent.dispatch, sent.answer
+        first = dispatch.attempts[0]
+        if answer is None:
+            detail = "The token was too old, or the time to send was over."
+            return [Outcome(kind=OutcomeKind.NO_TOKEN, code="not_sent", detail=detail)] * len(dispatch.attempts)
+        self.last_error = answer.error
+        if len(dispatch.attempts) > 1:
+            calls = [item.call for item in dispatch.attempts]
+            outcomes: Sequence[Outcome] = first.plan.unit.read_bulk_answer(calls, answer)
+            return outcomes
+        return [self._outcome(first, dispatch.request, answer)]
+
+    def _outcome(self, item: Attempt, request: Request, answer: Answer) -> Outcome:
+        outcome: Outcome = item.plan.unit.read_answer(item.call, answer)
+        self.last = outcome
+        if item.verb is Verb.LOOKUP and outcome.ok:
+            return _found(outcome)
+        return outcome
+
+    def _result(self, item: Attempt, operation: int, outcome: Outcome, sent: Sent) -> Result:
+        verdict = judge(case_of(item, outcome), outcome.kind)
+        self._keep_gate(item, outcome, verdict, sent.dispatch.request)
+        policy: RetryPolicy = item.plan.unit.retry_policy()
+        answer = sent.answer
+        response = answer.response if answer is not None else None
+        finished = Finished(
+            id=operation,
+            status=verdict.status,
+            status_code=outcome.status_code,
+            code=verdict.code or outcome.code,
+            detail=outcome.detail[:500],
+            remote_id=outcome.remote_id,
+            response=excerpt(response.content) if response is not None else "",
+            duration_ms=answer.elapsed_ms if answer is not None else None,
+        )
+        made = ruling(item, outcome, verdict, policy, gate_s=self.shut_s if self.shut else 0.0)
+        return Result(attempt=item, operation=operation, ruling=made, finished=finished)
+
+    def _unapplied(self, item: Attempt, outcome: Outcome, verdict: Verdict) -> Ruling:
+        made = ruling(item, outcome, verdict, item.plan.unit.retry_policy())
+        return replace(made, verdict=verdict)
+
+    def _keep_gate(self, item: Attempt, outcome: Outcome, verdict: Verdict, request: Request) -> None:
+        if verdict.gate is Gate.OPEN:
+            self._succeeded()
+        elif verdict.gate is Gate.STREAK:
+            self._failed(item, outcome)
+        elif verdict.gate is Gate.SHUT:
+            self._shut(outcome.retry_after_s, outcome.detail or outcome.code)
+        elif verdict.gate is Gate.RENEW:
+            self._renew(item, outcome, request)
+
+    def _succeeded(self) -> None:
+        if self.breaker.succeeded() or self.probing:
+            gate.open_(self.connection_id)
+            self.probing = False
+
+    def _failed(self, item: Attempt, outcome: Outcome) -> None:
+        if self.breaker.failed(item.plan.claim.id):
+            self._blameless |= set(self.breaker.streak)
+            self.breaker.succeeded()
+            self._shut(None, f"several objects failed in a row: {outcome.detail or outcome.code}")
+        elif self.probing:
+            self._shut(None, outcome.detail or outcome.code)
+        else:
+            gate.note_streak(self.connection_id, tuple(self.breaker.streak))
+
+    def _shut(self, seconds: float | None, reason: str) -> None:
+        if self.shut and (seconds is None or seconds <= self.shut_s):
+            return
+        self.shut_s = gate.shut(self.connection_id, seconds, reason)
+        self.shut = True
+        self.probing = False
+        logger.warning("connection %s is shut for %.1f s: %s", self.connection_id, self.shut_s, reason)
+
+    def _renew(self, item: Attempt, outcome: Outcome, request: Request) -> None:
+        unit: Any = item.plan.unit
+        if unit.outdated(request):  # another answer of this round has renewed them already
+            return
+        if self._renewals < RENEWALS and unit.renew(request):
+            self._renewals += 1
+            return
+        self._shut(outcome.retry_after_s, outcome.detail or "the credentials are refused")
+
+
+def _found(outcome: Outcome) -> Outcome:
+    """Return a look-up's outcome with the one object it found as its own data."""
+    items = list(outcome.items or ())
+    if outcome.items is None and outcome.remote_id is not None:
+        return replace(outcome, items=[outcome.data])
+    return replace(outcome, items=items)

@@ -1,0 +1,229 @@
+"""The loop of one drain: what is due for one connection, for one time slice, inside a slot."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+from sync import bindings, conf, ratelimit, registry, wake
+from sync.bindings import Claimed
+from sync.drain import gate, slots
+from sync.drain.delivery import Delivery, Tally
+from sync.drain.gate import Pass, Passage
+from sync.drain.intake import intake
+from sync.drain.interpret import Interpreter
+from sync.drain.plan import Planner
+from sync.drain.send import Senders
+from sync.exceptions import RateLimitExceeded
+from sync.faults import point
+from sync.types import Verb
+
+logger = logging.getLogger("crudsync.drain")
+
+POLL_S = 0.05
+LATENCY_S = 0.05
+"""What a call is taken to last before one was measured."""
+
+CLAIM_FOR_S = 1.0
+"""A claim takes about what can be sent in this time: so many are in hand when a worker dies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a drain did: changes taken in, objects claimed, calls sent, and how the objects fared.
+
+    ``more`` says that something is due still; ``shut`` why nothing was sent, where that is so.
+    """
+
+    taken: int = 0
+    claimed: int = 0
+    calls: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    unchanged: int = 0
+    released: int = 0
+    seconds: float = 0.0
+    more: bool = False
+    shut: str = ""
+
+    @property
+    def moved(self) -> bool:
+        """Whether anything happened that a record should show."""
+        return bool(self.taken or self.calls or self.unchanged)
+
+
+def drain(connection_id: int, *, slice_s: float | None = None, task_id: str = "", wait: bool = True) -> Report:
+    """Send what is due for one connection.
+
+    Args:
+        connection_id: the connection.
+        slice_s: how long to work before giving way, seconds; default: the setting.
+        task_id: id of the Celery task, kept on the operations.
+        wait: wait inside the slice for what is due before it ends.
+
+    Returns:
+        What was done; an unknown or unregistered connection does nothing.
+    """
+    wake.heard(connection_id)
+    if not conf.current().enabled:
+        return Report(shut="disabled")
+    return Drain(connection_id, conf.current().slice_s if slice_s is None else slice_s, task_id, wait=wait).run()
+
+
+class Drain:
+    """One drain at work; see :func:`drain`."""
+
+    def __init__(self, connection_id: int, slice_s: float, task_id: str, *, wait: bool) -> None:
+        self.connection_id = connection_id
+        self.task_id = task_id
+        self.wait = wait
+        self.settings = conf.current()
+        self.started = time.monotonic()
+        self.slice_end = self.started + slice_s
+        self.tally = Tally()
+        self.shut = ""
+        self.next_token_s: float | None = None
+        self._latency_s = LATENCY_S
+        self._planner: Planner | None = None
+
+    def run(self) -> Report:
+        """Intake, then send inside a slot, then look once more."""
+        self._intake()
+        passage = gate.ask(self.connection_id, self._lease_s())
+        if passage is None or passage.connection.integrator not in registry.integrators():
+            return self._report(more=False)
+        if passage.let is Pass.SHUT:
+            self.shut = "paused" if passage.connection.paused else "gate"
+            return self._report(more=False)
+        slot = slots.take(passage.connection, self._lease_s())
+        if slot is None:
+            self.shut = "slot"
+            return self._report(more=False)
+        try:
+            self._work(passage, slot)
+        finally:
+            slots.give_back(slot)
+        return self._report(more=self._look_again())
+
+    def _work(self, passage: Passage | None, slot: slots.Held) -> None:
+        idle_since = time.monotonic()
+        while passage is not None and passage.let is not Pass.SHUT:
+            claimed = self._claim(passage)
+            if claimed:
+                self._deliver(passage, claimed)
+                idle_since = time.monotonic()
+                slots.extend(slot, self._lease_s())
+                if self.shut or self.next_token_s is not None:
+                    return
+            elif not self._wait(idle_since):
+                return
+            if time.monotonic() >= self.slice_end:
+                return
+            self._intake()
+            passage = gate.ask(self.connection_id, self._lease_s())
+
+    def _intake(self) -> None:
+        taken, touched = intake()
+        self.tally.taken += taken
+        wake.ring(touched - {self.connection_id})
+
+    def _claim(self, passage: Passage) -> list[Claimed]:
+        limit = 1 if passage.let is Pass.PROBE else self._batch(passage)
+        claimed = bindings.claim(self.connection_id, limit, self._lease_s())
+        self.tally.claimed += len(claimed)
+        point("claimed")
+        return claimed
+
+    def _batch(self, passage: Passage) -> int:
+        """No more than threads and tokens can send in about a second, or in what is left of the slice."""
+        left_s = max(min(self.slice_end - time.monotonic(), self.settings.window_s), 0.1)
+        unit = self._planner_for(passage).speaker()
+        by_threads = max(1, int(unit.threads() * min(CLAIM_FOR_S, left_s) / max(self._latency_s, 0.001)))
+        size = min(by_threads, self.settings.claim_size)
+        limits = unit.limits(Verb.UPDATE)
+        try:
+            return max(1, min(size, ratelimit.forecast(self.connection_id, limits, left_s)))
+        except RateLimitExceeded:
+            return 1
+
+    def _deliver(self, passage: Passage, claimed: list[Claimed]) -> None:
+        began = time.monotonic()
+        planner = self._planner_for(passage)
+        unit = planner.speaker()
+        plans = planner.build(claimed)
+        point("planned")
+        senders = Senders(unit.threads(), unit.transmit)
+        interpreter = Interpreter(passage, planner.types)
+        delivery = Delivery(
+            self.connection_id,
+            senders,
+            interpreter,
+            window_end=began + self.settings.window_s,
+            lease_end=began + self._lease_s(),
+            slice_end=max(self.slice_end, began + 0.1),
+            task_id=self.task_id,
+            tally=self.tally,
+        )
+        calls = self.tally.calls
+        try:
+            delivery.run(plans)
+        finally:
+            senders.close()
+        self._learn_latency(self.tally.calls - calls, time.monotonic() - began, unit.threads())
+        self.next_token_s = delivery.pace.next_token_s
+        if interpreter.shut:
+            self.shut = "gate"
+
+    def _learn_latency(self, calls: int, seconds: float, threads: int) -> None:
+        if calls >= threads:
+            measured = seconds * threads / calls
+            self._latency_s = 0.7 * self._latency_s + 0.3 * measured
+
+    def _planner_for(self, passage: Passage) -> Planner:
+        if self._planner is None or self._planner.connection.updated_at != passage.connection.updated_at:
+            self._planner = Planner(passage.connection)
+        return self._planner
+
+    def _lease_s(self) -> float:
+        return self.settings.window_s + self.settings.timeout_s + self.settings.settle_s
+
+    def _wait(self, idle_since: float) -> bool:
+        """Wait a little where something is due before the slice ends; False where nothing is."""
+        if not self.wait:
+            return False
+        due_s = bindings.next_due_s(self.connection_id)
+        left_s = self.slice_end - time.monotonic()
+        if due_s is None or due_s >= left_s:
+            return False
+        time.sleep(min(due_s, POLL_S) if due_s > 0 else POLL_S / 10)
+        return True
+
+    def _look_again(self) -> bool:
+        """Whether something came in, or is due, since the slot was given back; then ring."""
+        if self.shut:
+            return False
+        gate.note_next_token(self.connection_id, self.next_token_s)
+        if self.next_token_s is not None:
+            return False
+        self._intake()
+        due_s = bindings.next_due_s(self.connection_id)
+        if due_s is None or due_s > 0:
+            return False
+        wake.ring([self.connection_id])
+        return True
+
+    def _report(self, *, more: bool) -> Report:
+        tally = self.tally
+        return Report(
+            taken=tally.taken,
+            claimed=tally.claimed,
+            calls=tally.calls,
+            succeeded=tally.succeeded,
+            failed=tally.failed,
+            unchanged=tally.unchanged,
+            released=tally.released,
+            seconds=round(time.monotonic() - self.started, 3),
+            more=more,
+            shut=self.shut,
+        )

@@ -1,0 +1,263 @@
+"""Payload: what is to be done for each claimed object, with its payload built and its hooks run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sync import bindings, registry
+from sync.bindings.parents import Parent
+from sync.bindings.rows import Claimed
+from sync.connectors.codec import dumps
+from sync.drain import rows
+from sync.drain.decide import LONE_CLAIMS, Action, Decision, Facts, decide
+from sync.drain.intent import Intent
+from sync.exceptions import CrudSyncError, PayloadError
+from sync.models import Connection
+from sync.registry import model_label
+from sync.types import Wanted
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from sync.types import ObjectTypeSpec
+
+logger = logging.getLogger("crudsync.drain")
+
+HOPS = 10
+"""How far a chain of waiting parents is followed when looking for a cycle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done for one claimed object.
+
+    ``unit`` is the integrator instance that speaks for it; ``payload`` and ``text`` (canonical JSON) are None where
+    there is no row in scope. ``waits_for`` names a parent that must go first. ``partial`` says that a reference was
+    sent null, so the object stays due. ``error`` is why its payload could not be built.
+    """
+
+    claim: Claimed
+    spec: ObjectTypeSpec
+    decision: Decision
+    unit: Any = None
+    instance: Model | None = None
+    payload: Mapping[str, Any] | None = None
+    text: str | None = None
+    intent: Intent | None = None
+    waits_for: str = ""
+    partial: bool = False
+    keep: bool = False
+    error: CrudSyncError | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether there is a local row in this account's scope."""
+        return self.payload is not None
+
+
+class Planner:
+    """Builds the plans of one claim. No transaction is open while hooks run.
+
+    Args:
+        connection: the account; its integrator must be registered.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.integrator: Any = registry.get(connection.integrator)
+        self.types: Mapping[str, ObjectTypeSpec] = self.integrator.types()
+        self._waiting: dict[str, str] = {}
+        self._speaker: Any = None
+
+    def build(self, claims: Sequence[Claimed]) -> list[Plan]:
+        """Return one plan for each claim, in the same order."""
+        units: dict[int, tuple[Any, Model]] = {}
+        known: list[Claimed] = []
+        for object_type, members in _by_type([claim for claim in claims if not crashing(claim)]).items():
+            spec = self.types.get(object_type)
+            if spec is None:
+                continue
+            known.extend(members)
+            units.update(self._units(spec, members))
+        parents = self._parents(known, units)
+        self._waiting = {}
+        return [self._plan(claim, units.get(claim.id), parents) for claim in claims]
+
+    def speaker(self) -> Any:
+        """Return an integrator instance that speaks for no object in particular."""
+        if self._speaker is None:
+            self._speaker = self.integrator(next(iter(self.types)), None, self.connection)
+        return self._speaker
+
+    def plan_for(self, claim: Claimed, unit: Any) -> Plan:
+        """Return the plan of one object whose integrator instance the caller made."""
+        instance = unit.instance
+        units = {claim.id: (unit, instance)}
+        return self._plan(claim, (unit, instance), self._parents([claim], units))
+
+    def _units(self, spec: ObjectTypeSpec, members: Sequence[Claimed]) -> dict[int, tuple[Any, Model]]:
+        found = rows.read(spec, [claim.object_id for claim in members])
+        scope = rows.in_scope(spec, found)
+        units = {}
+        for claim in members:
+            if claim.object_id in scope:
+                instance = found[claim.object_id]
+                units[claim.id] = (self.integrator(spec.name, instance, self.connection), instance)
+        return units
+
+    def _parents(self, claims: Sequence[Claimed], units: Mapping[int, tuple[Any, Model]]) -> dict[str, Parent]:
+        wanted: dict[str, set[str]] = {}
+        for claim in claims:
+            spec = self.types[claim.object_type]
+            if not spec.parents or claim.id not in units:
+                continue
+            ids = units[claim.id][0].parent_ids()
+            for parent in spec.parents:
+                if (object_id := ids.get(parent.target)) is not None:
+                    wanted.setdefault(parent.via, set()).add(object_id)
+        return bindings.remote_ids(self.connection.pk, wanted) if wanted else {}
+
+    def _plan(self, claim: Claimed, unit: tuple[Any, Model] | None, parents: dict[str, Parent]) -> Plan:
+        spec = self.types.get(claim.object_type)
+        if spec is None:
+            decision = Decision(action=Action.HOLD, code="unknown_object_type")
+            return Plan(claim=claim, spec=None, decision=decision)  # type: ignore[arg-type]
+        if crashing(claim):  # its row is not even read: whatever it does to a worker, it did it often enough
+            decision = Decision(action=Action.CRASHED, code="crash_loop")
+            return Plan(claim=claim, spec=spec, decision=decision)
+        try:
+            if unit is None or not self._routed(*unit):
+                return self._absent(claim, spec, unit)
+            return self._present(claim, spec, unit, parents)
+        except CrudSyncError as error:
+            return self._failed(claim, spec, error)
+        except Exception as error:  # noqa: BLE001 - a hook of the host's; it holds its own object only
+            logger.exception("a hook failed for %s %s", claim.object_type, claim.object_id)
+            wrapped = PayloadError(f"{type(error).__name__} in a hook", hint="see the worker's log")
+            return self._failed(claim, spec, wrapped)
+
+    def _routed(self, unit: Any, instance: Model) -> bool:
+        names = unit.route(instance)
+        return names is None or self.connection.name in names
+
+    def _absent(self, claim: Claimed, spec: ObjectTypeSpec, unit: tuple[Any, Model] | None) -> Plan:
+        left = unit is not None or self._row_exists(claim, spec)
+        keep = (spec.on_leave if left else spec.on_delete) == "keep" and claim.wanted != Wanted.DELETE
+        speaker = self.integrator(spec.name, None, self.connection)
+        intent = Intent.parse(claim.intent)
+        facts = self._facts(claim, spec, intent, present=False, keep=keep, equal=False)
+        return Plan(claim=claim, spec=spec, decision=decide(facts), unit=speaker, intent=intent, keep=keep)
+
+    def _row_exists(self, claim: Claimed, spec: ObjectTypeSpec) -> bool:
+        return spec.on_leave != spec.on_delete and bool(rows.read(spec, [claim.object_id]))
+
+    def _present(
+        self, claim: Claimed, spec: ObjectTypeSpec, unit: tuple[Any, Model], parents: dict[str, Parent]
+    ) -> Plan:
+        speaker, instance = unit
+        ids: dict[str, str | None] = {}
+        partial = False
+        for parent, name in self._references(spec, speaker):
+            there = parents.get(name)
+            ids[parent.target] = there.remote_id if there else None
+            if ids[parent.target] is not None:
+                continue
+            if parent.nullable and self._cyclic(claim, name, parents):
+                partial = True
+                continue
+            self._waiting[claim.name] = name
+            decision = Decision(action=Action.LATER, code="waits_for_parent")
+            return Plan(
+                claim=claim, spec=spec, decision=decision, unit=speaker, instance=instance, waits_for=name
+            )
+        payload = speaker.build_payload(ids)
+        text = dumps(payload)
+        intent = Intent.parse(claim.intent)
+        facts = self._facts(claim, spec, intent, present=True, keep=False, equal=text == claim.sent)
+        return Plan(
+            claim=claim,
+            spec=spec,
+            decision=decide(facts),
+            unit=speaker,
+            instance=instance,
+            payload=payload,
+            text=text,
+            intent=intent,
+            partial=partial,
+        )
+
+    def _references(self, spec: ObjectTypeSpec, speaker: Any) -> list[tuple[Any, str]]:
+        if not spec.parents:
+            return []
+        ids = speaker.parent_ids()
+        found = [(parent, ids.get(parent.target)) for parent in spec.parents]
+        return [(parent, f"{parent.via}:{object_id}") for parent, object_id in found if object_id is not None]
+
+    def _cyclic(self, claim: Claimed, name: str, parents: dict[str, Parent]) -> bool:
+        """Whether the parent waits, over however many steps, for this very object."""
+        for _ in range(HOPS):
+            there = parents.get(name)
+            ahead = self._waiting.get(name) or (there.waits_for if there else "")
+            if name == claim.name or ahead == claim.name:
+                return True
+            if not ahead:
+                return False
+            if ahead not in parents:
+                object_type, _, object_id = ahead.partition(":")
+                parents.update(bindings.remote_ids(self.connection.pk, {object_type: {object_id}}))
+            name = ahead
+        return False
+
+    def _facts(
+        self, claim: Claimed, spec: ObjectTypeSpec, intent: Intent | None, *, present: bool, keep: bool, equal: bool
+    ) -> Facts:
+        now = claim.now.timestamp()
+        young = intent is not None and now - intent.at < spec.key_ttl
+        return Facts(
+            present=present,
+            keep=keep,
+            bound=claim.remote_id is not None,
+            uncertain=claim.uncertain,
+            wanted=claim.wanted,
+            equal=equal,
+            replayable=intent is not None and (spec.client_id or (spec.keyed and young)),
+            can_look=spec.can_lookup and intent is not None,
+            must_look=bool(intent and intent.look),
+            can_read=spec.can_read,
+            sent_times=intent.times if intent else 0,
+            look_in_s=intent.until + spec.lookup_lag - now if intent else 0.0,
+            retry_doubt=spec.on_uncertain == "retry",
+        )
+
+    def _failed(self, claim: Claimed, spec: ObjectTypeSpec, error: CrudSyncError) -> Plan:
+        decision = Decision(action=Action.HOLD, code=error.code)
+        return Plan(claim=claim, spec=spec, decision=decision, error=error)
+
+
+def crashing(claim: Claimed) -> bool:
+    """Return whether an object was claimed alone too often, each time without a settlement."""
+    return claim.lone and claim.claims - 1 > LONE_CLAIMS
+
+
+def parent_model(spec: ObjectTypeSpec) -> str:
+    """Return the label under which bindings of this type are made."""
+    return model_label(spec.model)
+
+
+def changes(sent: str | None, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the fields that differ from what was last agreed, None where that is unknown: the whole state then."""
+    if sent is None:
+        return None
+    before = json.loads(sent)
+    return {name: value for name, value in payload.items() if name not in before or before[name] != value}
+
+
+def _by_type(claims: Sequence[Claimed]) -> dict[str, list[Claimed]]:
+    groups: dict[str, list[Claimed]] = {}
+    for claim in claims:
+        groups.setdefault(claim.object_type, []).append(claim)
+    return groups

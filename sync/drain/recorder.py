@@ -1,0 +1,170 @@
+"""Settle: write what came of attempts, and journal what comes next, in one commit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from django.db import IntegrityError, InterfaceError, OperationalError, connections
+
+from sync import bindings, operations
+from sync.bindings.rows import Mark, Settlement
+from sync.drain.attempt import Attempt
+from sync.drain.settling import Ruling, duplicate
+from sync.faults import point
+from sync.models import Binding, State, Status
+from sync.models.database import alias, in_transaction
+from sync.operations import Finished, Started
+from sync.types import Verb
+
+T = TypeVar("T")
+logger = logging.getLogger("crudsync.drain")
+
+RECONNECT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """An answered attempt, ready to be written. ``operation`` is its journal entry."""
+
+    attempt: Attempt
+    operation: int
+    ruling: Ruling
+    finished: Finished
+
+
+def write(
+    results: Sequence[Result],
+    others: Sequence[Settlement],
+    journal: Sequence[Started],
+    marks: Sequence[Mark],
+    *,
+    deadline: float,
+) -> tuple[list[int], set[int]]:
+    """Commit settlements, completed operations, and the journal of what is sent next.
+
+    Over a lost database connection the results are kept and written again, until the leases end.
+
+    Args:
+        results: answered attempts.
+        others: settlements without a call.
+        journal: operations to start.
+        marks: what is noted on their bindings.
+        deadline: ``time.monotonic()`` seconds until which a lost connection is retried.
+
+    Returns:
+        The ids of the started operations, and of the marked bindings still under our lease.
+    """
+    point("settling")
+    written = _persist(lambda: _write(results, others, journal, marks), deadline)
+    point("settled")
+    return written
+
+
+def _write(
+    results: Sequence[Result], others: Sequence[Settlement], journal: Sequence[Started], marks: Sequence[Mark]
+) -> tuple[list[int], set[int]]:
+    rows = [*(result.ruling.settlement for result in results), *others]
+    rows.sort(key=lambda row: row.claim.key)
+    settled, applied = _settle(rows)
+    finished = [_finished(result, settled, applied) for result in results]
+    operations.finish(finished)
+    ours = bindings.mark(marks)
+    started = operations.start(journal)
+    _after(results, settled)
+    return started, ours
+
+
+def _settle(rows: Sequence[Settlement]) -> tuple[set[int], dict[int, Settlement]]:
+    """Apply all at once, or one by one where two objects turn out to hold one remote id."""
+    applied = {row.claim.id: row for row in rows}
+    if not rows:
+        return set(), applied
+    try:
+        return bindings.settle(rows), applied
+    except IntegrityError:
+        settled: set[int] = set()
+        for row in rows:
+            applied[row.claim.id] = _settle_alone(row, settled)
+        return settled, applied
+
+
+def _settle_alone(row: Settlement, settled: set[int]) -> Settlement:
+    try:
+        settled |= bindings.settle([row])
+        return row
+    except IntegrityError:
+        other = duplicate(row, *_holder(row))
+        settled |= bindings.settle([other])
+        return other
+
+
+def _holder(row: Settlement) -> tuple[str, bool]:
+    using = alias()
+    holder = Binding.objects.using(using).get(
+        connection_id=row.claim.connection_id, object_type=row.claim.object_type, remote_id=row.remote_id
+    )
+    return f"{holder.object_type}:{holder.object_id}", holder.due_at is not None and holder.state != State.SYNCED
+
+
+def _finished(result: Result, settled: set[int], applied: dict[int, Settlement]) -> Finished:
+    claim = result.attempt.plan.claim
+    if claim.id not in settled:
+        return replace(result.finished, status=Status.STALE, code=result.finished.code or "lease_lost")
+    if applied[claim.id].code == "duplicate_remote":
+        return replace(result.finished, code="duplicate_remote", detail=applied[claim.id].detail)
+    return result.finished
+
+
+def _after(results: Sequence[Result], settled: set[int]) -> None:
+    woken: dict[int, list[str]] = {}
+    for result in results:
+        claim, outcome = result.attempt.plan.claim, result.ruling.outcome
+        if claim.id not in settled:
+            _stale(result)
+        elif outcome.ok and result.ruling.settlement.remote_id and claim.remote_id is None:
+            woken.setdefault(claim.connection_id, []).append(claim.name)
+            if claim.uncertain:
+                _name_doubles(result)
+    for connection_id, names in woken.items():
+        bindings.wake_children(connection_id, names)
+
+
+def _stale(result: Result) -> None:
+    """The lease is lost: keep the id that was learned, if the create is still ours, and have the object looked at."""
+    attempt, outcome = result.attempt, result.ruling.outcome
+    if attempt.verb is Verb.CREATE and outcome.ok and outcome.remote_id and attempt.intent is not None:
+        if not bindings.learn(attempt.plan.claim, attempt.intent.text(), outcome.remote_id):
+            logger.error(
+                "duplicate_remote: %s %s was created twice; the late one is %s",
+                attempt.plan.claim.object_type,
+                attempt.plan.claim.object_id,
+                outcome.remote_id,
+            )
+    bindings.verify(attempt.plan.claim)
+
+
+def _name_doubles(result: Result) -> None:
+    claim, remote_id = result.attempt.plan.claim, result.ruling.settlement.remote_id or ""
+    doubles = operations.stale_creates(claim.id, remote_id)
+    if doubles:
+        detail = f"Also created at the remote as {', '.join(doubles)}."
+        rows = Binding.objects.using(alias()).filter(pk=claim.id)
+        rows.update(state=State.DEAD, code="duplicate_remote", detail=detail[:500], due_at=None)
+        logger.error("duplicate_remote: %s is %s and %s", claim.name, remote_id, ", ".join(doubles))
+
+
+def _persist(work: Callable[[], T], deadline: float) -> T:
+    using = alias()
+    while True:
+        try:
+            return in_transaction(work, using)
+        except (OperationalError, InterfaceError) as error:
+            if connections[using].in_atomic_block or time.monotonic() > deadline:
+                raise
+            logger.warning("the database is away, results are kept: %s", type(error).__name__)
+            connections[using].close()
+            time.sleep(RECONNECT_S)

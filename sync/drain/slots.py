@@ -1,0 +1,59 @@
+"""How many drains work on a connection at once. For fairness, never for correctness."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+from sync.models import Connection, Slot
+from sync.models.clock import now
+from sync.models.database import alias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A slot that is ours until it expires or is given back."""
+
+    id: int
+    holder: str
+
+
+def take(connection: Connection, ttl_s: float) -> Held | None:
+    """Take a free slot for so many seconds, None where all are taken."""
+    using = alias()
+    holder = secrets.token_hex(16)
+    at = now(using)
+    until = at + dt.timedelta(seconds=ttl_s)
+    free = Slot.objects.using(using).filter(connection=connection, number__lt=connection.drains, expires_at__lte=at)
+    for id_ in free.order_by("number").values_list("pk", flat=True):
+        if Slot.objects.using(using).filter(pk=id_, expires_at__lte=at).update(holder=holder, expires_at=until):
+            return Held(id=id_, holder=holder)
+    return _make(connection, holder, until, using)
+
+
+def extend(slot: Held, ttl_s: float) -> bool:
+    """Keep the slot for so many seconds more; return False where another drain has it by now."""
+    using = alias()
+    until = now(using) + dt.timedelta(seconds=ttl_s)
+    return bool(Slot.objects.using(using).filter(pk=slot.id, holder=slot.holder).update(expires_at=until))
+
+
+def give_back(slot: Held) -> None:
+    """Give the slot back."""
+    using = alias()
+    Slot.objects.using(using).filter(pk=slot.id, holder=slot.holder).update(holder="", expires_at=now(using))
+
+
+def _make(connection: Connection, holder: str, until: dt.datetime, using: str) -> Held | None:
+    slots = Slot.objects.using(using)
+    numbers = set(slots.filter(connection=connection).values_list("number", flat=True))
+    for number in range(connection.drains):
+        if number in numbers:
+            continue
+        row, made = slots.get_or_create(
+            connection=connection, number=number, defaults={"holder": holder, "expires_at": until}
+        )
+        if made:
+            return Held(id=row.pk, holder=holder)
+    return None

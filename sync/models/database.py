@@ -1,0 +1,54 @@
+"""Which database our rows are in, and transactions that are repeated when the database asks for it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import DatabaseError, OperationalError, connections, router, transaction
+
+from sync.models.change import Change
+
+T = TypeVar("T")
+
+REPEATED = ("40001", "40P01")  # serialization_failure, deadlock_detected
+ATTEMPTS = 8
+
+
+def alias() -> str:
+    """Return the alias of the database that our rows are written to."""
+    return router.db_for_write(Change)
+
+
+def is_postgres(using: str) -> bool:
+    """Return whether the fast path of PostgreSQL applies."""
+    return connections[using].vendor == "postgresql"
+
+
+def repeatable(error: BaseException) -> bool:
+    """Return whether the database asks to repeat the transaction: a deadlock, a serialization failure, a lock."""
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return state in REPEATED or (isinstance(error, OperationalError) and "locked" in str(error))
+
+
+def in_transaction(work: Callable[[], T], using: str) -> T:
+    """Run ``work`` in a transaction of its own, again where the database asks for that.
+
+    Inside an open transaction it runs once, in a savepoint: the outer one cannot be repeated from here.
+
+    Raises:
+        DatabaseError: any other error, or the same one still after eight attempts.
+    """
+    nested = connections[using].in_atomic_block
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic(using=using):
+                return work()
+        except DatabaseError as error:
+            if nested or attempt == ATTEMPTS or not repeatable(error):
+                raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")

@@ -1,0 +1,16 @@
+"""The only writer of operations, the task records: start before the send, finish after the answer."""
+
+from sync.operations.journal import Finished, Started, close_leftovers, finish, start
+from sync.operations.records import history, prune, sent_since, stale_creates
+
+__all__ = [
+    "Finished",
+    "Started",
+    "close_leftovers",
+    "finish",
+    "history",
+    "prune",
+    "sent_since",
+    "stale_creates",
+    "start",
+]

@@ -1,0 +1,134 @@
+"""The journal: an operation is committed before its request is sent, and completed after."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+
+from sync.models import Operation, Status
+from sync.models.clock import now
+from sync.models.database import alias, is_postgres
+
+START = """
+INSERT INTO crudsync_operation
+    (connection_id, binding_id, object_type, object_id, verb, attempt, lease_token, seq, key, body_hash, method, url,
+     request, actor, task_id, status, response, status_code, code, detail, started_at)
+SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, 'started', '', 0, '', '', clock_timestamp()
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[],
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS x(c, b, t, o, v, a, l, s, k, h, m, u, r, w, j)
+RETURNING id
+"""
+
+FINISH = """
+UPDATE crudsync_operation o SET status = f.s, status_code = f.n, code = f.c, detail = f.d, remote_id = f.r,
+    response = f.x, duration_ms = f.ms, finished_at = clock_timestamp()
+FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[])
+    AS f(id, s, n, c, d, r, x, ms)
+WHERE o.id = f.id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """One attempt about to be sent; the fields are those of the row."""
+
+    connection_id: int
+    binding_id: int
+    object_type: str
+    object_id: str
+    verb: str
+    attempt: int
+    lease_token: int
+    seq: int
+    key: str
+    body_hash: str
+    method: str
+    url: str
+    request: str
+    actor: str
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How an attempt ended; ``detail`` and ``response`` are sanitised text."""
+
+    id: int
+    status: str
+    status_code: int = 0
+    code: str = ""
+    detail: str = ""
+    remote_id: str | None = None
+    response: str = ""
+    duration_ms: float | None = None
+
+
+STARTED_FIELDS = (
+    "connection_id",
+    "binding_id",
+    "object_type",
+    "object_id",
+    "verb",
+    "attempt",
+    "lease_token",
+    "seq",
+    "key",
+    "body_hash",
+    "method",
+    "url",
+    "request",
+    "actor",
+    "task_id",
+)
+FINISHED_FIELDS = ("id", "status", "status_code", "code", "detail", "remote_id", "response", "duration_ms")
+
+
+def start(rows: Sequence[Started]) -> list[int]:
+    """Insert operations, inside the journal's transaction; return their ids in the same order."""
+    using = alias()
+    if not rows:
+        return []
+    if is_postgres(using):
+        columns: list[list[Any]] = [[getattr(row, name) for row in rows] for name in STARTED_FIELDS]
+        with connections[using].cursor() as cursor:
+            cursor.execute(START, columns)
+            return [row[0] for row in cursor.fetchall()]
+    at = now(using)
+    made = [Operation(**{name: getattr(row, name) for name in STARTED_FIELDS}, started_at=at) for row in rows]
+    if connections[using].features.can_return_rows_from_bulk_insert:
+        return [row.pk for row in Operation.objects.using(using).bulk_create(made)]
+    for row in made:
+        row.save(using=using)
+    return [row.pk for row in made]
+
+
+def finish(rows: Sequence[Finished]) -> None:
+    """Complete operations, inside the settlement's transaction."""
+    using = alias()
+    if not rows:
+        return
+    if is_postgres(using):
+        columns: list[list[Any]] = [[getattr(row, name) for row in rows] for name in FINISHED_FIELDS]
+        with connections[using].cursor() as cursor:
+            cursor.execute(FINISH, columns)
+        return
+    at = now(using)
+    for row in rows:
+        values = {name: getattr(row, name) for name in FINISHED_FIELDS if name != "id"}
+        Operation.objects.using(using).filter(pk=row.id).update(**values, finished_at=at)
+
+
+def close_leftovers(binding_ids: Collection[int]) -> int:
+    """Close what a lost worker left as started: nobody knows how it ended. Return how many there were."""
+    using = alias()
+    left = Operation.objects.using(using).filter(binding_id__in=binding_ids, status=Status.STARTED)
+    return left.update(
+        status=Status.UNKNOWN,
+        code="worker_lost",
+        detail="The worker that sent this ended before it could record the answer.",
+        finished_at=now(using),
+    )

@@ -1,0 +1,70 @@
+"""Reading and pruning the task records."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from sync.models import Operation, Status
+from sync.models.clock import now
+from sync.models.database import alias
+
+CHUNK = 5000
+
+
+def history(object_types: Sequence[str], object_id: str, connection_ids: Sequence[int]) -> QuerySet[Operation]:
+    """Return the operations of one object, newest first."""
+    return (
+        Operation.objects.filter(
+            binding__connection_id__in=connection_ids,
+            binding__object_type__in=object_types,
+            binding__object_id=object_id,
+        )
+        .select_related("connection")
+        .order_by("-id")
+    )
+
+
+def stale_creates(binding_id: int, remote_id: str) -> list[str]:
+    """Return other remote ids that late creates of this object got: doubles, to be named."""
+    rows = Operation.objects.using(alias()).filter(
+        binding_id=binding_id, verb="create", status=Status.STALE, remote_id__isnull=False
+    )
+    return sorted({str(found) for found in rows.values_list("remote_id", flat=True)} - {remote_id})
+
+
+def sent_since(connection_id: int, since_s: float, segment_s: float) -> list[tuple[float, int]]:
+    """Return how many calls went out lately, as (age in seconds, count) a segment: what a lost counter is seeded by.
+
+    Args:
+        connection_id: the connection.
+        since_s: how far back, seconds.
+        segment_s: length of a segment, seconds.
+    """
+    using = alias()
+    at = now(using)
+    rows = (
+        Operation.objects.using(using)
+        .filter(connection_id=connection_id, started_at__gte=at - dt.timedelta(seconds=since_s))
+        .exclude(status=Status.NOT_SENT)
+    )
+    segments: dict[int, int] = {}
+    for started_at in rows.values_list("started_at", flat=True).iterator():
+        place = int((at - started_at).total_seconds() // segment_s)
+        segments[place] = segments.get(place, 0) + 1
+    return [(place * segment_s, count) for place, count in sorted(segments.items())]
+
+
+def prune(older_than_s: float) -> int:
+    """Remove finished operations older than so many seconds, in short transactions; return how many."""
+    using = alias()
+    edge = now(using) - dt.timedelta(seconds=older_than_s)
+    old = Operation.objects.using(using).filter(started_at__lt=edge).exclude(status=Status.STARTED)
+    total = 0
+    while ids := list(old.order_by("started_at").values_list("pk", flat=True)[:CHUNK]):
+        total += Operation.objects.using(using).filter(pk__in=ids).delete()[0]
+    return total
+
+

@@ -1,0 +1,8 @@
+"""Ask for objects again: a resync of some, a backfill of what was there before, and a handle on one object."""
+
+from sync.resync.backfill import Progress, backfill
+from sync.resync.handle import Handle, SyncField, of
+from sync.resync.resync import again, resync
+from sync.resync.targets import Target, targets
+
+__all__ = ["Handle", "Progress", "SyncField", "Target", "again", "backfill", "of", "resync", "targets"]

@@ -1,0 +1,50 @@
+"""The credentials of one account."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sync import conf
+from sync.exceptions import SecretError
+from sync.secrets.references import resolve
+from sync.secrets.sealing import open_sealed
+
+
+class Account(Protocol):
+    """What is read of a Connection row: this room stands below the rows."""
+
+    @property
+    def integrator(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def credentials(self) -> str: ...
+
+
+def credentials(connection: Account) -> dict[str, str]:
+    """Return the credentials of a connection: those of its row, over those in the settings.
+
+    Values in ``CRUDSYNC["integrators"][name]["credentials"]`` are references or values and belong to the connection
+    ``default``. Values of a row are taken as they are: a person who may edit a row must not read the settings by it.
+
+    Raises:
+        SecretError: the row cannot be opened, or a reference names nothing. The message names the connection.
+    """
+    try:
+        return {**configured(connection), **open_sealed(connection.credentials)}
+    except SecretError as error:
+        raise SecretError(
+            f"connection {connection.integrator}/{connection.name}: {error.message}", code=error.code, hint=error.hint
+        ) from error
+
+
+def configured(connection: Account) -> dict[str, str]:
+    """Return the credentials that the settings hold for a connection, empty but for ``default``.
+
+    Raises:
+        SecretError: a reference names nothing.
+    """
+    if connection.name != "default":
+        return {}
+    given = conf.current().integrators.get(connection.integrator, {}).get("credentials", {})
+    return {str(key): resolve(str(ref)) for key, ref in given.items()}

@@ -1,0 +1,1 @@
+"""The Celery tasks of django-crudsync: thin, their names permanent."""

