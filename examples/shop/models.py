@@ -67,6 +67,11 @@ class Product(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def tag_names(self) -> list[str]:
+        """The names of its tags, in order."""
+        return sorted(tag.name for tag in self.tags.all()) if self.pk else []
+
 
 class Customer(models.Model):
     """Somebody who buys. ``credit`` is decided at the remote and comes back from it."""

@@ -37,7 +37,7 @@ def body(options: RestOptions, bulk: BulkSpec, calls: Sequence[Call]) -> tuple[V
     path = {Verb.CREATE: bulk.create, Verb.UPDATE: bulk.update}.get(verb, "")
     if not calls or not path or any(call.verb is not verb for call in calls) or len(calls) > bulk.size:
         raise ConfigurationError("these calls are no batch of this type", code="bad_batch")
-    rows = [_row(options, bulk, call) for call in calls]
+    rows = [_row(options, call) for call in calls]
     keys = [key_of(row, bulk) for row in rows]
     if len(set(keys)) != len(keys):
         raise ObjectError(f"two objects of a batch have the same {bulk.key}", code="duplicate_key")
@@ -89,7 +89,7 @@ def key_of(row: Mapping[str, Any], bulk: BulkSpec) -> str:
     return plain(value)
 
 
-def _row(options: RestOptions, bulk: BulkSpec, call: Call) -> Mapping[str, Any]:
+def _row(options: RestOptions, call: Call) -> Mapping[str, Any]:
     row = call.payload or {}
     name = options.id_path.rpartition(".")[2]
     if call.verb is Verb.UPDATE and call.remote_id and at(row, name) is None:
@@ -124,7 +124,7 @@ def _shown(options: RestOptions, row: dict[str, Any]) -> dict[str, Any]:
 def _outcome(
     options: RestOptions, bulk: BulkSpec, call: Call, named: Mapping[str, Sequence[dict[str, Any]]], whole: Outcome
 ) -> Outcome:
-    rows = named.get(key_of(_row(options, bulk, call), bulk), ())
+    rows = named.get(key_of(_row(options, call), bulk), ())
     if not named and call.verb is Verb.UPDATE:
         return replace(whole, remote_id=call.remote_id)
     if not named:

@@ -49,7 +49,9 @@ class Held(NamedTuple):
     until: float
 
 
-class _OAuth2(Auth):
+class OAuth2(Auth):
+    """Base of the OAuth 2.0 grants: how a token is got is theirs, everything else is here."""
+
     def __init__(
         self,
         token_url: str,
@@ -185,7 +187,7 @@ class _OAuth2(Auth):
         return held
 
 
-class OAuth2ClientCredentials(_OAuth2):
+class OAuth2ClientCredentials(OAuth2):
     """Tokens for the client itself (RFC 6749, section 4.4).
 
     Args:
@@ -206,7 +208,7 @@ class OAuth2ClientCredentials(_OAuth2):
         return {"grant_type": "client_credentials"}
 
 
-class OAuth2RefreshToken(_OAuth2):
+class OAuth2RefreshToken(OAuth2):
     """Tokens on behalf of a user, by a refresh token (RFC 6749, section 6), which the remote may rotate.
 
     Args:

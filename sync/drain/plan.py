@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync import bindings, registry
+from sync import bindings, operations, registry
 from sync.bindings.parents import Parent
 from sync.bindings.rows import Claimed
 from sync.connectors.codec import dumps
@@ -75,6 +75,7 @@ class Planner:
 
     def build(self, claims: Sequence[Claimed]) -> list[Plan]:
         """Return one plan for each claim, in the same order."""
+        operations.close_leftovers([claim.id for claim in claims if claim.lone])
         units: dict[int, tuple[Any, Model]] = {}
         known: list[Claimed] = []
         for object_type, members in _by_type([claim for claim in claims if not crashing(claim)]).items():

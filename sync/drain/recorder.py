@@ -97,7 +97,8 @@ def _settle_alone(row: Settlement, settled: set[int]) -> Settlement:
         settled |= bindings.settle([row])
         return row
     except IntegrityError:
-        other = duplicate(row, *_holder(row))
+        holder, waits = _holder(row)
+        other = duplicate(row, holder, waits=waits)
         settled |= bindings.settle([other])
         return other
 

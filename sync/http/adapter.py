@@ -87,7 +87,7 @@ class Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, request: Any, *_: Any, **__: Any) -> Any:
         """Return the pool of the request's origin."""
-        origin, _ = split_url(request.url)
+        origin = split_url(request.url)[0]
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools.setdefault(origin, Pool(origin, self._pool_size, self._verify))

@@ -54,7 +54,7 @@ class Pool:
         *,
         method: str,
         url: str,
-        body: bytes | None,
+        body: bytes | str | None,
         headers: Mapping[str, str],
         timeout: Any,
         **_: object,

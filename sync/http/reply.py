@@ -86,10 +86,8 @@ class Reply:
         """
         if self.closed or not size:
             return b""
-        if self._chunked and not self._left:
-            self._next_chunk()
-            if self.closed:
-                return b""
+        if self._chunked and not self._left and not self._next_chunk():
+            return b""
         data = self._wire.read(size if self._left is None else min(size, self._left))
         if not data:
             return self._end_of_stream()
@@ -118,19 +116,20 @@ class Reply:
         elif read_line(self._wire):
             raise BadBody("a chunk of the body is longer than it says", code="bad_chunk")
 
-    def _next_chunk(self) -> None:
+    def _next_chunk(self) -> bool:
         match = _CHUNK_SIZE.fullmatch(read_line(self._wire))
         if match is None:
             raise BadBody("a chunk of the body has no size", code="bad_chunk")
         self._left = int(match[1], 16)
         if self._left:
-            return
+            return True
         room = MAX_TRAILER_BYTES
         while line := read_line(self._wire):
             room -= len(line)
             if room < 0:
                 raise BadBody("the trailer of the body is too long", code="bad_headers")
         self._finish()
+        return False
 
     def _finish(self) -> None:
         self.closed = True
@@ -197,7 +196,8 @@ def parse_head(head: bytes) -> tuple[str, int, str, Headers]:
         elif colon and name:
             last = name.lower()
             value = value.strip()
-            store[last] = (name, f"{store[last][1]}, {value}" if last in store else value)
+            first = store.get(last)
+            store[last] = (name, value) if first is None else (first[0], f"{first[1]}, {value}")
     return version, int(status), reason, Headers(store)
 
 

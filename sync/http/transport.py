@@ -8,6 +8,7 @@ import os
 import time
 import traceback
 import weakref
+from typing import Any, cast
 from urllib.parse import urljoin
 
 import requests
@@ -89,7 +90,7 @@ class Transport:
         for left in range(MAX_REDIRECTS, -1, -1):
             prepared = Prepared(request.method, url, request.headers, request.body, deadline)
             # HTTPAdapter.send itself: what patches it (the responses library, tracing) sees every call.
-            response = self._adapter.send(prepared, stream=True, timeout=deadline)
+            response = self._adapter.send(prepared, stream=True, timeout=cast("Any", deadline))
             if not left or not request.redirects or response.status_code not in _REDIRECTS:
                 break
             target = _redirect(request, url, response)

@@ -124,6 +124,8 @@ def finish(rows: Sequence[Finished]) -> None:
 
 def close_leftovers(binding_ids: Collection[int]) -> int:
     """Close what a lost worker left as started: nobody knows how it ended. Return how many there were."""
+    if not binding_ids:
+        return 0
     using = alias()
     left = Operation.objects.using(using).filter(binding_id__in=binding_ids, status=Status.STARTED)
     return left.update(

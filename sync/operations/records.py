@@ -12,6 +12,7 @@ from sync.models.clock import now
 from sync.models.database import alias
 
 CHUNK = 5000
+SEGMENTS = 60
 
 
 def history(object_types: Sequence[str], object_id: str, connection_ids: Sequence[int]) -> QuerySet[Operation]:
@@ -35,16 +36,16 @@ def stale_creates(binding_id: int, remote_id: str) -> list[str]:
     return sorted({str(found) for found in rows.values_list("remote_id", flat=True)} - {remote_id})
 
 
-def sent_since(connection_id: int, since_s: float, segment_s: float) -> list[tuple[float, int]]:
+def sent_since(connection_id: int | str, since_s: float) -> list[tuple[float, int]]:
     """Return how many calls went out lately, as (age in seconds, count) a segment: what a lost counter is seeded by.
 
     Args:
         connection_id: the connection.
-        since_s: how far back, seconds.
-        segment_s: length of a segment, seconds.
+        since_s: how far back, seconds; a segment is a sixtieth of it.
     """
     using = alias()
     at = now(using)
+    segment_s = max(since_s / SEGMENTS, 1.0)
     rows = (
         Operation.objects.using(using)
         .filter(connection_id=connection_id, started_at__gte=at - dt.timedelta(seconds=since_s))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -71,11 +72,13 @@ def _pending(connection: BaseDatabaseWrapper) -> tuple[set[str | None] | None, B
 
     Where none of a bell's callbacks waits any more, its transaction is over or rolled back.
     """
-    bell: Bell | None = getattr(connection, ATTRIBUTE, None)
-    if bell is not None and not bell.rung:
-        for savepoints, callback, _ in reversed(connection.run_on_commit):
-            if getattr(callback, "__self__", None) is bell:
-                return savepoints, bell
+    known = getattr(connection, ATTRIBUTE, None)
+    if isinstance(known, Bell) and not known.rung:
+        # (savepoints, callback, robust); captureOnCommitCallbacks() of Django's tests reads it, too.
+        waiting: list[Any] = connection.run_on_commit
+        for entry in reversed(waiting):
+            if getattr(entry[1], "__self__", None) is known:
+                return entry[0], known
     bell = Bell()
     setattr(connection, ATTRIBUTE, bell)
     return None, bell

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from celery import Celery, current_app
+from celery import Celery
+from celery.app import app_or_default
 from redis.exceptions import RedisError
 
 from sync import conf
@@ -64,11 +65,17 @@ def ring(connection_ids: Iterable[int]) -> None:
     ids = list(dict.fromkeys(connection_ids))
     if not ids or _muted.get() or not conf.current().enabled:
         return
-    app: Celery = current_app._get_current_object()
+    app = host_app()
     if app.conf.task_always_eager:
         inline.drain(app, ids)
     elif not publisher.rest_s:
         publisher.publish(app, _first(ids), conf.current().queue)
+
+
+def host_app() -> Celery:
+    """Return the host's Celery application: that of this thread, else the process's default."""
+    app: Celery = app_or_default()
+    return app
 
 
 def heard(connection_id: int) -> None:

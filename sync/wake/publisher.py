@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from celery import Celery
+from celery.result import AsyncResult
 from kombu import Connection, Producer
 
 from sync.wake.inline import TASK
@@ -98,15 +99,16 @@ class Publisher:
 
     @staticmethod
     def _send(way: Way, connection_id: int, queue: str) -> None:
+        options: dict[str, Any] = {"queue": queue} if queue else {}
         way.app.send_task(
             TASK,
             kwargs={"connection_id": connection_id},
             producer=way.producer,
-            result_cls=Sent,
+            result_cls=cast("type[AsyncResult[Any]]", Sent),
             add_to_parent=False,
             ignore_result=True,
             retry=False,
-            **({"queue": queue} if queue else {}),
+            **options,
         )
 
     def _take(self, app: Celery) -> Way:
@@ -132,9 +134,7 @@ class Publisher:
         self._failures += 1
         rest_s = min(LONGEST_REST_S, SHORTEST_REST_S * 2 ** min(self._failures - 1, 10))
         self._rests_until = time.monotonic() + rest_s
-        logger.warning(
-            "the broker takes no message (%s); the doorbell rests for %.0f s", type(error).__name__, rest_s
-        )
+        logger.warning("the broker takes no message (%s); the doorbell rests for %.0f s", type(error).__name__, rest_s)
         if way is not None:
             _drop(way)
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from sync.testing.sandbox.message import Refusal, Reply, Request, json_reply
 from sync.testing.sandbox.statefile import StateFile
 
-TOKEN_PATH = "/oauth/token"
+TOKEN_PATH = "/oauth/token"  # noqa: S105  - a path
 DEFAULT_TTL_S = 3600.0
 
 
@@ -30,8 +30,6 @@ class Auth:
         self.refresh: set[str] = set()
         self.used: set[str] = set()
         self.file = file
-        if file is not None:
-            file.load(self._replay)
 
     def check(self, request: Request, rules: Mapping[str, Any]) -> Reply | None:
         """Return the 401 that the request gets, None where it may pass."""
@@ -101,11 +99,12 @@ class Auth:
         return {**answer, "expires_in": int(ttl_s) if ttl_s == int(ttl_s) else ttl_s}
 
     def _keep(self, line: dict[str, Any]) -> None:
-        self._replay(line)
+        self.replay(line)
         if self.file is not None:
             self.file.add(line)
 
-    def _replay(self, line: Mapping[str, Any]) -> None:
+    def replay(self, line: Mapping[str, Any]) -> None:
+        """Take over one line of a state file."""
         if "token" in line:
             self.access[line["token"]] = line["until"]
         elif "refresh" in line:

@@ -22,7 +22,7 @@ class Bulk:
 
     def __init__(self, objects: Objects, seed: int = 0) -> None:
         self.objects = objects
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311  - repeatable is the point
 
     def serve(self, request: Request, place: Place, config: Config) -> Effect:
         """Serve one bulk call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -13,7 +13,16 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "merge": ("shallow", "deep"),
     "trailing_slash": ("any", "redirect"),
     "pagination": STYLES,
-    "pagination_fault": ("", "repeat_last", "loop", "other_origin", "cursor_restart", "empty_next", "empty_link", "wrong_is_empty"),
+    "pagination_fault": (
+        "",
+        "repeat_last",
+        "loop",
+        "other_origin",
+        "cursor_restart",
+        "empty_next",
+        "empty_link",
+        "wrong_is_empty",
+    ),
     "bulk_order": ("sent", "reversed", "shuffled"),
     "retry_after": ("seconds", "date", "garbage", "absurd", "none"),
 }
@@ -67,9 +76,10 @@ class Config:
         retry_after: form of the header on a 429.
         auth: ``bearer`` (tokens), ``api_key`` ({header, keys}), ``basic`` (user → password), ``oauth``
             ({clients, ttl_s, refresh_tokens, rotate}). Any one suffices; empty: open.
-        webhooks: each ``{"url", "secret"}`` and optionally ``events``, ``header``, ``retries``, ``delay_s``, ``copies``.
+        webhooks: each ``{"url", "secret"}`` and optionally ``events``, ``header``, ``retries``, ``delay_s``,
+            ``copies``.
         keep_alive_s: an idle connection is closed after this long.
-        journal_keep: entries kept in memory.
+        journal_keep: entries kept in memory; read at start only.
         journal_body: bytes of a request body kept in an entry.
         journal_auth: keep credentials in the journal.
         seed: of everything random.
@@ -143,7 +153,7 @@ class Config:
     def public(self) -> dict[str, Any]:
         """Return all options as plain data, with credentials starred out."""
         values = asdict(self)
-        values["auth"] = {scheme: "***" for scheme in self.auth}
+        values["auth"] = dict.fromkeys(self.auth, "***")
         values["webhooks"] = [{**hook, "secret": "***"} for hook in self.webhooks]
         return values
 
@@ -195,6 +205,12 @@ def _check_hooks(hooks: tuple[Any, ...]) -> None:
 
 def _check_auth(auth: Mapping[str, Any]) -> None:
     _check_keys("auth", auth, AUTH_SCHEMES)
+    # A text would be searched for any part of it.
+    if not isinstance(auth.get("bearer", []), list | tuple):
+        raise ConfigError("auth.bearer is a list of tokens")
+    for scheme in ("api_key", "basic", "oauth"):
+        if not isinstance(auth.get(scheme, {}), Mapping):
+            raise ConfigError(f"auth.{scheme} is an object")
 
 
 def _check_collections(collections: Mapping[str, Any]) -> None:
@@ -213,7 +229,7 @@ def _check_keys(option: str, given: Any, known: tuple[str, ...]) -> None:
             raise ConfigError(f"{option} knows {', '.join(known)}, not {key!r}")
 
 
-PARTS = {
+PARTS: dict[str, Callable[[Any], None]] = {
     "rate_limits": _check_limits,
     "webhooks": _check_hooks,
     "auth": _check_auth,

@@ -19,7 +19,8 @@ class Entry:
 
     ``at`` is wall and ``monotonic`` monotonic time of arrival, in seconds. ``kind`` is ``object``, ``bulk`` or
     ``token``. ``status`` is 0 while it is under way and where no answer was given. ``refused`` is ``limit``, ``auth``
-    or empty; ``limited`` says that it came faster than a rate limit allows; ``replayed`` that a stored answer was given.
+    or empty; ``limited`` says that it came faster than a rate limit allows, ``replayed`` that a stored answer was
+    given.
     """
 
     seq: int

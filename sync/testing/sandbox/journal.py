@@ -71,7 +71,7 @@ class Journal:
     def _write(self, line: Mapping[str, Any]) -> None:
         if self.path is None:
             return
-        os.write(self._file, (encode_json(line) + "\n").encode("utf-8", "surrogatepass"))
+        os.write(self._file, (encode_json(line) + "\n").encode())
         if self.fsync:
             os.fsync(self._file)
 
@@ -100,13 +100,14 @@ def whole_lines(path: Path) -> list[dict[str, Any]]:
     end = data.rfind(b"\n") + 1
     if end < len(data):
         os.truncate(path, end)
-    return [json.loads(line) for line in data[:end].decode("utf-8", "surrogatepass").splitlines()]
+    return [json.loads(line) for line in data[:end].splitlines()]
 
 
 def selected(entries: deque[Entry], wanted: Mapping[str, str]) -> list[Entry]:
     """Return the entries that match query parameters of ``/__journal__``.
 
     Args:
+        entries: in order of arrival.
         wanted: ``since`` (a number; later ones), ``collection``, ``method``, ``kind``, ``id``, ``path``, ``applied``
             (``true`` or ``false``), ``limit`` (the last so many).
     """

@@ -38,8 +38,6 @@ class Keys:
     def __init__(self, file: StateFile | None = None) -> None:
         self.kept: dict[str, Kept] = {}
         self.file = file
-        if file is not None:
-            file.load(self._replay)
 
     def begin(self, request: Request, config: Config) -> Reply | None:
         """Take a request's key. Return the stored answer where there is one.
@@ -81,7 +79,8 @@ class Keys:
         """Return the answered keys as lines of a state file."""
         return [_line(key, kept) for key, kept in self.kept.items() if kept.reply is not None]
 
-    def _replay(self, line: Mapping[str, Any]) -> None:
+    def replay(self, line: Mapping[str, Any]) -> None:
+        """Take over one line of a state file."""
         if "key" in line:
             headers = tuple((name, value) for name, value in line["headers"])
             reply = Reply(status=line["status"], body=base64.b64decode(line["body"]), headers=headers)

@@ -34,14 +34,22 @@ class Limits:
     def __init__(self) -> None:
         self._arrivals: dict[str, deque[float]] = {}
 
-    def meet(self, request: Request, config: Config) -> Verdict:
-        """Judge one arrival by the limits that concern it. Refused calls take no room."""
-        verdicts = [self._one(rule, request) for rule in config.rate_limits if _concerns(rule, request)]
+    def meet(self, request: Request, config: Config, *, token: bool = False) -> Verdict:
+        """Judge one arrival by the limits that concern it. Refused calls take no room.
+
+        Args:
+            request: what came.
+            config: the options in force for it.
+            token: it is a call of the token endpoint, which only limits with a ``path`` concern.
+        """
+        if not config.rate_limits:
+            return Verdict()
+        rules = [rule for rule in config.rate_limits if _concerns(rule, request, token)]
+        verdicts = [self._one(rule, request) for rule in rules]
         worst = max(verdicts, key=lambda verdict: (verdict.wait_s, -verdict.remaining), default=Verdict())
         if not worst.violated or not config.rate_limit_enforced:
-            for rule in config.rate_limits:
-                if _concerns(rule, request):
-                    self._window(rule).append(request.monotonic)
+            for rule in rules:
+                self._window(rule).append(request.monotonic)
         return worst
 
     def clear(self) -> None:
@@ -66,11 +74,13 @@ def _name(rule: Mapping[str, Any]) -> str:
     return str(rule.get("name") or sorted((key, str(value)) for key, value in rule.items()))
 
 
-def _concerns(rule: Mapping[str, Any], request: Request) -> bool:
+def _concerns(rule: Mapping[str, Any], request: Request, token: bool) -> bool:
     methods = rule.get("methods")
     if methods and request.method not in methods:
         return False
-    return not rule.get("path") or re.search(rule["path"], request.path) is not None
+    if not rule.get("path"):
+        return not token
+    return re.search(str(rule["path"]), request.path) is not None
 
 
 def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:

@@ -30,7 +30,7 @@ class Listing:
 
     def __init__(self, store: Store, seed: int = 0) -> None:
         self.store = store
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311  - repeatable is the point
 
     def serve(self, request: Request, place: Place, config: Config) -> Effect:
         """Serve one page: filters by equality on any field, ``sort`` (``-field`` descends), ``updated_since``."""
@@ -74,9 +74,7 @@ class Listing:
         items = (past[item_id] if item_id in past else held.items[item_id] for item_id in ids)
         return (item for item in items if item is not None and _equal(item, fields))
 
-    def _sorted(
-        self, collection: str, keys: list[SortKey], sort: str, config: Config
-    ) -> tuple[list[SortKey], bool]:
+    def _sorted(self, collection: str, keys: list[SortKey], sort: str, config: Config) -> tuple[list[SortKey], bool]:
         if not sort:
             return (self.random.sample(keys, len(keys)), False) if config.sort_random else (keys, True)
         name, descending = sort.removeprefix("-"), sort.startswith("-")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 JSON = "application/json"
-encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+encode_json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +44,10 @@ class Request:
 class Reply:
     """One answer.
 
-    ``manner`` says how it leaves: ``plain``, ``reset``, ``close``, ``hold``, ``drip_head``, ``drip_body``, ``truncate``,
-    ``endless``. ``seconds`` belongs to hold, endless and drips (per piece of ``piece`` bytes). ``length`` overrides the
-    Content-Length. ``raw`` bodies are never compressed. ``head`` replaces the whole head.
+    ``manner`` says how it leaves: ``plain``, ``reset``, ``close``, ``hold``, ``drip_head``, ``drip_body``,
+    ``truncate``, ``endless``. ``seconds`` belongs to hold, endless and drips (per piece of ``piece`` bytes). ``length``
+    overrides the Content-Length. ``raw`` bodies are never compressed. ``head`` replaces the whole head. ``delay_s`` is
+    seconds before anything leaves.
     """
 
     status: int = 200
@@ -58,6 +59,7 @@ class Reply:
     piece: int = 1
     length: int | None = None
     raw: bool = False
+    delay_s: float = 0.0
     head: bytes = b""
 
     def header(self, name: str) -> str:
@@ -74,7 +76,7 @@ class Effect:
     ids: tuple[str, ...] = field(default=())
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  - a word of the domain, as in "404"
     """The request cannot be served as it is: becomes a JSON error.
 
     Args:
@@ -97,7 +99,7 @@ class Refusal(Exception):
 
 def json_reply(data: Any, status: int = 200, *headers: tuple[str, str]) -> Reply:
     """Return ``data`` as a JSON reply."""
-    return Reply(status=status, body=encode_json(data).encode("utf-8", "surrogatepass"), headers=headers)
+    return Reply(status=status, body=encode_json(data).encode(), headers=headers)
 
 
 def error(status: int, code: str, message: str) -> Reply:

@@ -134,9 +134,7 @@ class Objects:
         if config.etags and item is not None and request.headers.get("if-none-match") == "*":
             raise Refusal(412, "exists", "the object exists")
 
-    def _done(
-        self, item: Item, config: Config, status: int, *headers: tuple[str, str], applied: bool = True
-    ) -> Effect:
+    def _done(self, item: Item, config: Config, status: int, *headers: tuple[str, str], applied: bool = True) -> Effect:
         extra = (*headers, *_validators(item)) if config.etags else headers
         body = payload.wrapped(payload.shown(item, config), config)
         reply = Reply(status=status, headers=extra) if status == 204 else json_reply(body, status, *extra)

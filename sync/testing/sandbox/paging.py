@@ -50,6 +50,8 @@ def turn(keys: Sequence[SortKey], params: Mapping[str, str], config: Config, *, 
 
     Args:
         keys: all that match, in order.
+        params: the query parameters.
+        config: the options in force.
         by_id: the order is that of ids, so a cursor names the last id; else it names a position.
 
     Raises:
@@ -154,9 +156,7 @@ def decode(cursor: str) -> str | int:
         told = json.loads(base64.urlsafe_b64decode(cursor[2:]))
     except binascii.Error as exc:
         raise ValueError("unknown cursor") from exc
-    if not isinstance(told, str | int):
-        raise ValueError("unknown cursor")
-    return told
+    return told if isinstance(told, str) else int(told)
 
 
 def _path(cursor: str, page: Page, request: Request) -> str:

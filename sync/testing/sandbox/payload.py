@@ -27,9 +27,13 @@ def read(request: Request) -> Any:
     if not request.body:
         return {}
     try:
-        return json.loads(request.body)
+        return json.loads(request.body, parse_constant=_refuse)
     except (ValueError, RecursionError) as exc:
         raise Refusal(400, "bad_json", "the body is not JSON") from exc
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def unwrapped(data: Any, config: Config) -> dict[str, Any]:
@@ -85,6 +89,8 @@ def validate(fields: Mapping[str, Any], config: Config, *, whole: bool) -> None:
     """Check what a client sent.
 
     Args:
+        fields: by name.
+        config: the options in force.
         whole: the fields are a whole object, so required ones must be there.
 
     Raises:
@@ -115,7 +121,8 @@ def _form(body: bytes) -> dict[str, Any]:
         parts = KEY_PARTS.findall(name) or [name]
         inner = data
         for part in parts[:-1]:
-            deeper = inner.setdefault(part, {})
-            inner = inner[part] = deeper if isinstance(deeper, dict) else {}
+            if not isinstance(inner.get(part), dict):
+                inner[part] = {}
+            inner = inner[part]
         inner[parts[-1]] = value
     return data

@@ -20,6 +20,17 @@ SPOILERS = (
 AFTER = ("status_after", "reset_after", "close_after", "hold_after")
 ACTIONS = (*BEFORE, *AFTER, *SPOILERS, "late", "delay", "delay_after")
 MATCHERS = ("method", "path", "collection", "body", "nth", "times", "probability", "seed")
+KINDS = {
+    "bad_json": (
+        "nan", "infinity", "huge_int", "deep", "nul", "surrogate",
+        "cut", "list", "string", "null", "number", "text", "deep_body",
+    ),
+    "id": (
+        "missing", "changed", "other", "null", "list", "object", "bool", "empty", "long", "float", "path", "crlf",
+    ),
+    "headers": ("many", "long", "binary", "no_colon", "negative_length", "two_lengths", "bad_status"),
+    "late": ("hold", "close", "reset"),
+}  # fmt: skip
 PARAMS = ("status", "answer", "headers", "kind", "seconds", "bytes", "then", "location", "delay_s", "sticky")
 SECONDS = {"hold": 30.0, "late": 1.0, "drip_headers": 0.05, "drip_body": 0.05, "endless": 60.0, "delay": 1.0}
 
@@ -55,6 +66,11 @@ class Rule:
     def base(self) -> str:
         """The action without its ``_after``."""
         return self.do.removesuffix("_after")
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds before the request is served."""
+        return float(self.params.get("delay_s", self.seconds if self.do == "delay" else 0.0))
 
     @property
     def seconds(self) -> float:
@@ -130,6 +146,9 @@ def parse(told: Mapping[str, Any], number: int) -> Rule:
     do = str(told.get("do", ""))
     if do not in ACTIONS:
         raise ConfigError(f"do is one of {', '.join(ACTIONS)}, not {do!r}")
+    kind = told.get("then" if do == "late" else "kind")
+    if kind is not None and kind not in KINDS.get(do, ()):
+        raise ConfigError(f"{do} knows {', '.join(KINDS.get(do, ())) or 'no kinds'}, not {kind!r}")
     try:
         return _rule(told, do, number)
     except (TypeError, ValueError, re.error) as exc:
@@ -154,7 +173,7 @@ def _rule(told: Mapping[str, Any], do: str, number: int) -> Rule:
         seed=seed,
         apply=bool(told.get("apply", do not in BEFORE)),
         params={name: told[name] for name in PARAMS if name in told},
-        random=random.Random(seed),
+        random=random.Random(seed),  # noqa: S311  - repeatable is the point
     )
 
 

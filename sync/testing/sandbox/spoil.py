@@ -49,6 +49,9 @@ def spoil(rule: Rule, reply: Reply, request: Request, *, other: str = "") -> Rep
     """Return what leaves in place of the true reply.
 
     Args:
+        rule: the fault.
+        reply: the true reply.
+        request: what it answers.
         other: another object's id, for ``id`` faults of kind ``other``.
     """
     if rule.base in ("reset", "close", "hold"):
@@ -61,7 +64,7 @@ def spoil(rule: Rule, reply: Reply, request: Request, *, other: str = "") -> Rep
         return _redirect(rule, request)
     if rule.do == "id":
         return replace(reply, body=_with_id(reply.body, str(rule.params.get("kind", "missing")), other))
-    return SPOILS[rule.do](rule, reply) if rule.do in SPOILS else reply
+    return SPOILS[rule.do](rule, reply) if rule.do in SPOILS else reply  # a delay leaves it as it is
 
 
 def _status(rule: Rule, reply: Reply) -> Reply:
@@ -69,14 +72,14 @@ def _status(rule: Rule, reply: Reply) -> Reply:
     extra = tuple((str(name), str(value)) for name, value in dict(rule.params.get("headers", {})).items())
     if "answer" in rule.params:
         told = rule.params["answer"]
-        body = told.encode("utf-8", "surrogatepass") if isinstance(told, str) else encode_json(told).encode()
-        return Reply(status=status, body=body, headers=extra, content_type=_type(rule, told))
+        body = told.encode() if isinstance(told, str) else encode_json(told).encode()
+        return Reply(status=status, body=body, headers=extra, content_type=_type(told))
     if status < 300 and rule.apply:
         return replace(reply, status=status, headers=(*reply.headers, *extra))
     return replace(error(status, "fault", f"told to answer {status}"), headers=extra)
 
 
-def _type(rule: Rule, told: Any) -> str:
+def _type(told: Any) -> str:
     html = isinstance(told, str) and told.lstrip().startswith("<")
     return "text/html; charset=utf-8" if html else JSON
 
@@ -171,17 +174,21 @@ def _oversized(rule: Rule, reply: Reply) -> Reply:
     return replace(reply, body=b'{"id":"1","pad":"' + b"x" * _size(rule, 20 * MIB) + b'"}', raw=True)
 
 
+def _html(rule: Rule, reply: Reply) -> Reply:
+    status = int(rule.params.get("status", 200))
+    return replace(reply, status=status, body=HTML, content_type="text/html; charset=utf-8")
+
+
 def _wrong_length(rule: Rule, reply: Reply) -> Reply:
     return replace(reply, length=max(0, len(reply.body) + int(rule.params.get("bytes", 50))), raw=True)
 
 
 SPOILS: dict[str, Callable[[Rule, Reply], Reply]] = {
-    "html": lambda rule, reply: Reply(
-        status=int(rule.params.get("status", 200)), body=HTML, content_type="text/html; charset=utf-8"
-    ),
-    "non_utf8": lambda rule, reply: replace(reply, body=b'{"id":"1","name":"caf\xe9 \xff"}'),
-    "bom": lambda rule, reply: replace(reply, body=b"\xef\xbb\xbf" + reply.body),
-    "empty": lambda rule, reply: replace(reply, body=b""),
+    "html": _html,
+    "non_utf8": lambda _, reply: replace(reply, body=b'{"id":"1","name":"caf\xe9 \xff"}'),
+    "bom": lambda _, reply: replace(reply, body=b"\xef\xbb\xbf" + reply.body),
+    "delay_after": lambda rule, reply: replace(reply, delay_s=rule.seconds),
+    "empty": lambda _, reply: replace(reply, body=b""),
     "oversized": _oversized,
     "gzip_bomb": _bomb,
     "bad_json": _bad_json,
@@ -190,10 +197,5 @@ SPOILS: dict[str, Callable[[Rule, Reply], Reply]] = {
     "endless": lambda rule, reply: replace(reply, manner="endless", seconds=rule.seconds),
     "drip_headers": lambda rule, reply: replace(reply, manner="drip_head", seconds=rule.seconds, piece=_size(rule, 1)),
     "drip_body": lambda rule, reply: replace(reply, manner="drip_body", seconds=rule.seconds, piece=_size(rule, 1)),
-    "truncate": lambda rule, reply: replace(reply, manner="truncate"),
-}
-KINDS = {
-    "bad_json": (*BAD_VALUES, *BAD_BODIES),
-    "id": ("missing", "changed", "other", *IDS),
-    "headers": ("many", "long", "binary", "no_colon", "negative_length", "two_lengths", "bad_status"),
+    "truncate": lambda _, reply: replace(reply, manner="truncate"),
 }

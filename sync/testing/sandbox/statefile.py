@@ -29,7 +29,7 @@ class StateFile:
 
     def load(self, replay: Callable[[Line], None]) -> None:
         """Give every whole line to ``replay``; a torn last line is left out."""
-        with self.path.open(encoding="utf-8", errors="surrogatepass") as lines:
+        with self.path.open(encoding="ascii", errors="replace") as lines:
             for line in lines:
                 if line.endswith("\n"):
                     replay(json.loads(line))
@@ -42,7 +42,7 @@ class StateFile:
         """Write what was noted, all or (torn) a part of it."""
         if not self._pending:
             return
-        data = "".join(self._pending).encode("utf-8", "surrogatepass")
+        data = "".join(self._pending).encode()
         self._pending.clear()
         os.write(self._file, data)
         if self.fsync:
@@ -52,7 +52,7 @@ class StateFile:
         """Replace the file by these lines."""
         self._pending.clear()
         fresh = self.path.with_name(self.path.name + ".new")
-        with fresh.open("w", encoding="utf-8", errors="surrogatepass") as file:
+        with fresh.open("w", encoding="ascii") as file:
             file.writelines(encode_json(line) + "\n" for line in lines)
             file.flush()
             os.fsync(file.fileno())

@@ -27,9 +27,6 @@ class Store:
         self.revision = 0
         self.file = file
         self._before: deque[tuple[float, str, str, Item | None]] = deque()
-        if file is not None:
-            file.load(self._replay)
-            file.compact(self.lines())
 
     def collection(self, name: str) -> Collection:
         """Return a collection, made by itself."""
@@ -91,12 +88,12 @@ class Store:
         """Forget all objects."""
         self.collections.clear()
         self._before.clear()
-        if self.file is not None:
-            self.file.compact(())
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the whole state as lines of a state file."""
-        return [_line(held, item) for held in self.collections.values() for item in held.items.values()]
+        counters = [{"collection": held.name, "counter": held.counter} for held in self.collections.values()]
+        items = [_line(held, item) for held in self.collections.values() for item in held.items.values()]
+        return [{"revision": self.revision}, *counters, *items]
 
     def _remember(self, at: float, collection: str, item_id: str, old: Item | None) -> None:
         self._before.append((at, collection, item_id, old))
@@ -107,18 +104,19 @@ class Store:
         if self.file is not None:
             self.file.add(_line(self.collections[collection], item))
 
-    def _replay(self, line: Mapping[str, Any]) -> None:
+    def replay(self, line: Mapping[str, Any]) -> None:
+        """Take over one line of a state file."""
+        self.revision = max(self.revision, line.get("revision", 0))
         if "collection" not in line:
             return
         held = self.collection(line["collection"])
         held.counter = max(held.counter, line.get("counter", 0))
-        if "gone" in line:
-            if line["gone"] in held.items:
-                held.remove(line["gone"])
-            return
-        item = Item(**line["item"])
-        self.revision = max(self.revision, item.revision)
-        held.put(item)
+        if line.get("gone") in held.items:
+            held.remove(line["gone"])
+        if "item" in line:
+            item = Item(**line["item"])
+            self.revision = max(self.revision, item.revision)
+            held.put(item)
 
 
 def _line(held: Collection, item: Item) -> dict[str, Any]:

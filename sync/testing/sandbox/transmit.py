@@ -8,22 +8,41 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from http import HTTPStatus
+from dataclasses import dataclass, replace
 
 from sync.testing.sandbox.message import Reply, Request
 
-REASONS = {status.value: status.phrase for status in HTTPStatus}
+REASONS = {
+    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found",
+    304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized",
+    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
+    412: "Precondition Failed", 413: "Content Too Large", 415: "Unsupported Media Type", 422: "Unprocessable Content",
+    429: "Too Many Requests", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
+    501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+}  # fmt: skip
 GZIP_FROM = 512
 BLOCK = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
 
 Stopping = Callable[[], bool]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A reply on its way out in some other manner than ``plain``."""
+
+    connection: socket.socket
+    reply: Reply
+    request: Request
+    stopping: Stopping
+
+
 def send(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> bool:
     """Send a reply in its manner.
 
     Args:
+        connection: the socket to the client.
+        reply: what to send.
+        request: what it answers.
         stopping: true once the server is to stop; ends holds and drips.
 
     Returns:
@@ -32,10 +51,12 @@ def send(connection: socket.socket, reply: Reply, request: Request, stopping: St
     Raises:
         OSError: the client left.
     """
+    if reply.delay_s and left(connection, reply.delay_s, stopping):
+        return False
     if reply.manner == "plain":
         connection.sendall(encoded(reply, request))
         return reply.length is None and not reply.head and _stays(request)
-    MANNERS[reply.manner](connection, reply, request, stopping)
+    MANNERS[reply.manner](Sending(connection=connection, reply=reply, request=request, stopping=stopping))
     return False
 
 
@@ -87,49 +108,50 @@ def _stays(request: Request) -> bool:
     return request.headers.get("connection", "").lower() != "close"
 
 
-def _reset(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> None:
-    reset(connection)
+def _reset(sending: Sending) -> None:
+    reset(sending.connection)
 
 
-def _close(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> None:
-    connection.shutdown(socket.SHUT_RDWR)
+def _close(sending: Sending) -> None:
+    sending.connection.shutdown(socket.SHUT_RDWR)
 
 
-def _hold(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> None:
-    left(connection, reply.seconds, stopping)
+def _hold(sending: Sending) -> None:
+    left(sending.connection, sending.reply.seconds, sending.stopping)
 
 
-def _drip_head(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> None:
-    _drip(connection, encoded(reply, request), reply, stopping)
+def _drip_head(sending: Sending) -> None:
+    _drip(sending, encoded(sending.reply, sending.request))
 
 
-def _drip_body(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> None:
-    head, separator, body = encoded(reply, request).partition(b"\r\n\r\n")
-    connection.sendall(head + separator)
-    _drip(connection, body, reply, stopping)
+def _drip_body(sending: Sending) -> None:
+    head, separator, body = encoded(sending.reply, sending.request).partition(b"\r\n\r\n")
+    sending.connection.sendall(head + separator)
+    _drip(sending, body)
 
 
-def _drip(connection: socket.socket, data: bytes, reply: Reply, stopping: Stopping) -> None:
-    for at in range(0, len(data), reply.piece):
-        connection.sendall(data[at : at + reply.piece])
-        if left(connection, reply.seconds, stopping):
+def _drip(sending: Sending, data: bytes) -> None:
+    piece = sending.reply.piece
+    for at in range(0, len(data), piece):
+        sending.connection.sendall(data[at : at + piece])
+        if left(sending.connection, sending.reply.seconds, sending.stopping):
             return
 
 
-def _truncate(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> None:
-    data = encoded(reply, request)
-    connection.sendall(data[: len(data) - max(1, len(reply.body) // 2)])
+def _truncate(sending: Sending) -> None:
+    data = encoded(sending.reply, sending.request)
+    sending.connection.sendall(data[: len(data) - max(1, len(sending.reply.body) // 2)])
 
 
-def _endless(connection: socket.socket, reply: Reply, request: Request, stopping: Stopping) -> None:
-    head = f"HTTP/1.1 {reply.status} OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    connection.sendall(head.encode("ascii"))
-    until = time.monotonic() + reply.seconds
-    while time.monotonic() < until and not stopping():
-        connection.sendall(BLOCK)
+def _endless(sending: Sending) -> None:
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    sending.connection.sendall(head.encode("ascii"))
+    until = time.monotonic() + sending.reply.seconds
+    while time.monotonic() < until and not sending.stopping():
+        sending.connection.sendall(BLOCK)
 
 
-MANNERS: dict[str, Callable[[socket.socket, Reply, Request, Stopping], None]] = {
+MANNERS: dict[str, Callable[[Sending], None]] = {
     "reset": _reset,
     "close": _close,
     "hold": _hold,

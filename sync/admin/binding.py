@@ -1,0 +1,172 @@
+"""Which local object is which remote object, where it stands, and what a person can do about it."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from sync import bindings
+from sync.admin import show
+from sync.admin.forms import DoubtForm
+from sync.admin.panel import Panel
+from sync.admin.readonly import ReadOnlyAdmin
+from sync.admin.search import ObjectTypeFilter, named
+from sync.models import Binding, State
+from sync.models.database import alias
+from sync.resync import again, ring
+from sync.types import Wanted
+
+SHOWN = (
+    "connection",
+    "object_link",
+    "remote_id",
+    "status",
+    "why",
+    "due_at",
+    "dirty_since",
+    "synced_at",
+    "actor",
+    "asked",
+    "attempts",
+    "uncertain",
+    "remote_version",
+    "agreed",
+    "answered",
+)
+
+
+@admin.register(Binding)
+class BindingAdmin(ReadOnlyAdmin):
+    """Every object that was ever asked for, with its state, the reason, and its next attempt."""
+
+    change_form_template = "crudsync/binding_form.html"
+    list_display = ("__str__", "connection", "status", "why", "due_at", "remote_id", "object_link", "dirty_since")
+    list_filter = ("state", "connection", ObjectTypeFilter)
+    list_select_related = ("connection",)
+    search_fields = ("object_id", "remote_id")
+    search_help_text = _("The local id or the remote id, whole; end it with * to find those that begin with it.")
+    fields = SHOWN
+    readonly_fields = SHOWN
+    actions = ("resync_selected", "verify_selected")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Binding], search_term: str
+    ) -> tuple[QuerySet[Binding], bool]:
+        """Return the bindings with that local or remote id."""
+        return (queryset.filter(named(search_term)) if search_term.strip() else queryset), False
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the pages, with the one that ends a doubt."""
+        own = path(
+            "<int:binding_id>/doubt/",
+            self.admin_site.admin_view(self.doubt_view),
+            name="crudsync_binding_doubt",
+        )
+        return [own, *super().get_urls()]
+
+    def has_resync_permission(self, request: HttpRequest) -> bool:
+        """Whether this user may ask for objects again: whoever may change bindings."""
+        return request.user.has_perm("crudsync.change_binding")
+
+    @admin.action(description=_("Resync selected: send the whole state again"), permissions=["resync"])
+    def resync_selected(self, request: HttpRequest, queryset: QuerySet[Binding]) -> None:
+        """Ask for the whole state to be sent."""
+        self._again(request, queryset, Wanted.PUSH)
+
+    @admin.action(description=_("Verify selected: read the remote, send what differs"), permissions=["resync"])
+    def verify_selected(self, request: HttpRequest, queryset: QuerySet[Binding]) -> None:
+        """Ask for a comparison with the remote."""
+        self._again(request, queryset, Wanted.VERIFY)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Binding | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the binding with its attempts, and the way out of a doubt."""
+        if obj is not None:
+            context["crudsync_panel"] = Panel.of_binding(obj, request, self.admin_site)
+            if obj.state == State.IN_DOUBT and self.has_resync_permission(request):
+                context["crudsync_doubt_url"] = reverse(
+                    "admin:crudsync_binding_doubt", args=(obj.pk,), current_app=self.admin_site.name
+                )
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def doubt_view(self, request: HttpRequest, binding_id: int) -> HttpResponse:
+        """Ask a person whether a create of unknown outcome arrived, and under which id."""
+        if not self.has_resync_permission(request):
+            raise PermissionDenied
+        binding = self.get_object(request, str(binding_id))
+        if binding is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(binding_id))
+        form = DoubtForm(request.POST or None, binding=binding)
+        back = reverse("admin:crudsync_binding_change", args=(binding_id,), current_app=self.admin_site.name)
+        if request.method == "POST" and form.is_valid():
+            self._resolve(request, binding, form.remote_id)
+            return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Did it arrive?"),
+            "opts": self.opts,
+            "original": binding,
+            "form": form,
+            "back": back,
+        }
+        return TemplateResponse(request, "crudsync/doubt.html", context)
+
+    @admin.display(description=_("state"))
+    def status(self, obj: Binding) -> str:
+        """Return the state as a badge."""
+        return show.badge(obj.state)
+
+    @admin.display(description=_("reason"))
+    def why(self, obj: Binding) -> str:
+        """Return why it stands there."""
+        return show.reason(obj)
+
+    @admin.display(description=_("local object"))
+    def object_link(self, obj: Binding) -> str:
+        """Return a link to the object's own change page."""
+        return show.local_link(self.admin_site, obj.model, obj.object_id)
+
+    @admin.display(description=_("asked"))
+    def asked(self, obj: Binding) -> str:
+        """Return what was asked for."""
+        return Wanted(obj.wanted).name.lower()
+
+    @admin.display(description=_("sent, as agreed"))
+    def agreed(self, obj: Binding) -> str:
+        """Return our payload as last agreed."""
+        return show.pretty(obj.sent or "")
+
+    @admin.display(description=_("the remote's answer"))
+    def answered(self, obj: Binding) -> str:
+        """Return the remote's answer to it."""
+        return show.pretty(obj.seen or "")
+
+    def _again(self, request: HttpRequest, queryset: QuerySet[Binding], wanted: Wanted) -> None:
+        total = again(queryset, actor=request.user.get_username(), reason="admin", wanted=wanted)
+        text = ngettext("%(n)d object was asked for.", "%(n)d objects were asked for.", total) % {"n": total}
+        self.message_user(request, text, messages.SUCCESS)
+
+    def _resolve(self, request: HttpRequest, binding: Binding, remote_id: str | None) -> None:
+        try:
+            with transaction.atomic(using=alias()):
+                ended = bindings.resolve(binding.pk, remote_id=remote_id, actor=request.user.get_username())
+        except IntegrityError:  # another object got the id since the form was checked
+            ended = False
+        if ended:
+            ring({binding.connection_id})
+            word = f"arrived as {remote_id}" if remote_id else "never arrived"
+            self.log_change(request, binding, f"crudsync: the doubtful create {word}")
+            self.message_user(request, _("Noted. A worker goes on from there."), messages.SUCCESS)
+        else:
+            self.message_user(request, _("It is no longer in doubt."), messages.WARNING)

@@ -1,0 +1,108 @@
+"""What people type: a credential, which is never shown again, and the end of a doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from sync.exceptions import SecretError
+from sync.models import Binding, Connection
+from sync.secrets import open_sealed, seal
+
+ARRIVED = "arrived"
+NEVER = "never"
+
+
+class CredentialForm(forms.Form):
+    """Set or remove one credential of a connection. Values go in and never come out.
+
+    Args:
+        connection: whose credentials.
+    """
+
+    name = forms.SlugField(
+        label=_("Name"), max_length=100, help_text=_("As the integrator's auth names it: token, username, client_id …")
+    )
+    value = forms.CharField(
+        label=_("Value"),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"}),
+        help_text=_("Empty: the credential is removed. It is sealed when it is saved, and never shown."),
+    )
+    start_anew = forms.BooleanField(
+        label=_("Forget all others"),
+        required=False,
+        help_text=_("Needed where those that are stored can no longer be read."),
+    )
+
+    def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connection = connection
+        self.sealed = ""
+
+    def clean(self) -> dict[str, Any]:
+        """Seal what will be stored, so that a missing key is an error of the form."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return cleaned
+        try:
+            stored = {} if cleaned["start_anew"] else open_sealed(self.connection.credentials)
+            stored.pop(cleaned["name"], None)
+            if cleaned["value"]:
+                stored[cleaned["name"]] = cleaned["value"]
+            self.sealed = seal(stored)
+        except SecretError as error:
+            raise forms.ValidationError(str(error), code=error.code) from error
+        return cleaned
+
+    def save(self) -> str:
+        """Store the sealed credentials; return one sentence for the log, without the value."""
+        self.connection.credentials = self.sealed
+        self.connection.save(update_fields=["credentials", "updated_at"])
+        action = "set" if self.cleaned_data["value"] else "removed"
+        return f"crudsync: credential {self.cleaned_data['name']} {action}"
+
+
+class DoubtForm(forms.Form):
+    """Say whether a create of unknown outcome arrived.
+
+    Args:
+        binding: the doubtful object's.
+    """
+
+    answer = forms.ChoiceField(
+        label=_("The remote"),
+        widget=forms.RadioSelect,
+        choices=[(ARRIVED, _("has it, under this id:")), (NEVER, _("does not have it: create it again"))],
+    )
+    remote_id_given = forms.CharField(label=_("Remote id"), max_length=500, required=False)
+
+    def __init__(self, *args: Any, binding: Binding, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.binding = binding
+
+    @property
+    def remote_id(self) -> str | None:
+        """The id it arrived under, None where it never arrived."""
+        return self.cleaned_data["remote_id_given"] or None if self.cleaned_data["answer"] == ARRIVED else None
+
+    def clean(self) -> dict[str, Any]:
+        """An id is needed where it arrived, and no other object may have it."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("answer") != ARRIVED:
+            return cleaned
+        given = cleaned.get("remote_id_given", "")
+        if not given:
+            self.add_error("remote_id_given", _("Which id does it have there?"))
+        elif self._holder(given):
+            self.add_error("remote_id_given", _("Another object is bound to this id."))
+        return cleaned
+
+    def _holder(self, remote_id: str) -> bool:
+        rows = Binding.objects.filter(
+            connection=self.binding.connection_id, object_type=self.binding.object_type, remote_id=remote_id
+        )
+        return rows.exclude(pk=self.binding.pk).exists()

@@ -1,0 +1,111 @@
+"""The task records: what was sent, when, by whom, how long it took, and what came back."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from sync.admin import show
+from sync.admin.readonly import ReadOnlyAdmin
+from sync.admin.search import bindings_named
+from sync.models import Operation
+
+SHOWN = (
+    "connection",
+    "binding_link",
+    "verb",
+    "status",
+    "attempt",
+    "method",
+    "url",
+    "status_code",
+    "code",
+    "detail",
+    "remote_id",
+    "took",
+    "actor",
+    "started_at",
+    "finished_at",
+    "request_body",
+    "response_body",
+    "key",
+    "body_hash",
+    "task",
+)
+
+
+@admin.register(Operation)
+class OperationAdmin(ReadOnlyAdmin):
+    """Every attempt, newest first."""
+
+    list_display = (
+        "started_at",
+        "connection",
+        "verb",
+        "object_type",
+        "object_id",
+        "status",
+        "status_code",
+        "took",
+        "actor",
+        "detail",
+    )
+    list_filter = ("status", "verb", "connection")
+    list_select_related = ("connection",)
+    search_fields = ("object_id",)
+    search_help_text = _("The object's id.")
+    fields = SHOWN
+    readonly_fields = SHOWN
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Operation], search_term: str
+    ) -> tuple[QuerySet[Operation], bool]:
+        """Return the operations of the objects with that id: found through the bindings, which have an index."""
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(binding__in=list(bindings_named(search_term).values_list("pk", flat=True)[:100])), False
+
+    @admin.display(description=_("duration"))
+    def took(self, obj: Operation) -> str:
+        """Return the call's duration."""
+        return show.duration(obj.duration_ms)
+
+    @admin.display(description=_("request"))
+    def request_body(self, obj: Operation) -> str:
+        """Return the redacted excerpt of what was sent."""
+        return show.pretty(obj.request)
+
+    @admin.display(description=_("answer"))
+    def response_body(self, obj: Operation) -> str:
+        """Return the redacted excerpt of what came back."""
+        return show.pretty(obj.response)
+
+    @admin.display(description=_("object"))
+    def binding_link(self, obj: Operation) -> str:
+        """Return a link to the object's binding; it may be gone by now."""
+        name = f"{obj.object_type} {obj.object_id}"
+        url = show.admin_url(self.admin_site, "crudsync_binding_change", obj.binding_id) if obj.binding_id else ""
+        return format_html('<a href="{}">{}</a>', url, name) if url else name
+
+    @admin.display(description=_("task"))
+    def task(self, obj: Operation) -> str:
+        """Return a link to the Celery task's result, where django-celery-results keeps it."""
+        if not obj.task_id:
+            return show.NOTHING
+        found = _task_result(obj.task_id)
+        url = show.admin_url(self.admin_site, "django_celery_results_taskresult_change", found.pk) if found else ""
+        return format_html('<a href="{}">{}</a>', url, obj.task_id) if url else obj.task_id
+
+
+def _task_result(task_id: str) -> Any:
+    """Only ``tasks`` speaks Celery: the model is looked up by name."""
+    if not apps.is_installed("django_celery_results"):
+        return None
+    return apps.get_model("django_celery_results", "TaskResult").objects.filter(task_id=task_id).first()

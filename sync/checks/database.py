@@ -1,0 +1,47 @@
+"""Checks of where the rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, register
+from django.db import connections, router
+
+from sync import registry
+from sync.checks.integrators import object_types
+from sync.checks.messages import TAG, message
+from sync.checks.settings import current
+from sync.models.database import alias
+
+
+@register(TAG)
+def check_databases(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Name models in another database than ours, and an isolation that hides what was committed meanwhile.
+
+    Reads settings and routers only; touches no database.
+    """
+    return [*_elsewhere(), *_isolation(alias())]
+
+
+def _elsewhere() -> Iterator[CheckMessage]:
+    if current() is None:
+        return
+    ours = alias()
+    models = {spec.model for cls in registry.integrators().values() for spec in object_types(cls)[0].values()}
+    for model in sorted(models, key=lambda model: model._meta.label):
+        theirs = router.db_for_write(model)
+        if theirs != ours:
+            text = f"{model._meta.label} is written to the database {theirs!r}, the rows of crudsync to {ours!r}."
+            yield message("E006", text, obj=model)
+
+
+def _isolation(using: str) -> Iterator[CheckMessage]:
+    connection = connections[using]
+    if connection.vendor != "mysql":
+        return
+    options = connection.settings_dict.get("OPTIONS") or {}
+    # Django asks for READ COMMITTED unless told otherwise; None leaves it to the server, whose default is not that.
+    level = options.get("isolation_level", "read committed")
+    if level is None or str(level).lower() in ("repeatable read", "serializable"):
+        yield message("E008", f"The database {using!r} runs under {str(level or 'repeatable read').upper()}.")
