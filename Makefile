@@ -1,6 +1,7 @@
 # `make demo` and `make test` need Python 3.11 or newer, and nothing else.
 
 ARGS ?=
+PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV ?= uv

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import environ
 
+from tasks.schedule import schedule
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -149,9 +151,8 @@ for _name, _read in {
     if (_variable := f"CRUDSYNC_{_name.upper()}") in os.environ:
         CRUDSYNC[_name] = _read(_variable)
 
-CELERY_BEAT_SCHEDULE = {
-    "crudsync.sweep": {"task": "crudsync.sweep", "schedule": CRUDSYNC.get("sweep_s", 5.0)},
-}
+CELERY_BEAT_SCHEDULE = schedule()
+CELERY_BEAT_SCHEDULE["crudsync.sweep"]["schedule"] = CRUDSYNC.get("sweep_s", 5.0)
 
 # --- the example shop ------------------------------------------------------------------------------------------------
 

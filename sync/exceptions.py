@@ -10,6 +10,7 @@ Each class says what the caller should do::
     ├── ObjectError                   correct the row; it is held until somebody edits it
     │   ├── ConstraintViolation       the data break set_data_constraints()
     │   ├── PayloadError              the payload cannot be built: a hook raised, or a value has no JSON form
+    │   ├── ParentNotSynced           wait: .parent has to be at the remote first
     │   └── NotSyncable               this object is not one of a registered model, or not saved yet
     ├── InTransaction                 call again outside transaction.atomic()
     ├── ObjectBusy                    another worker holds the object: try again later
@@ -80,8 +81,8 @@ class UnknownIntegrator(ConfigurationError):
     code = "unknown_integrator"
 
 
-class UnknownObjectType(ConfigurationError):
-    """The integrator declares no such object type."""
+class UnknownObjectType(ConfigurationError, ValueError):
+    """The integrator declares no such object type. A ValueError too, as older packages of this shape raise."""
 
     code = "unknown_object_type"
 
@@ -108,6 +109,20 @@ class PayloadError(ObjectError):
     """The payload of this object cannot be built."""
 
     code = "hook_error"
+
+
+class ParentNotSynced(ObjectError):
+    """The object refers to another one that the remote does not have yet.
+
+    Args:
+        parent: the other one, ``type:object id``.
+    """
+
+    code = "waits_for_parent"
+
+    def __init__(self, message: str = "", *, parent: str = "", code: str = "", hint: str = "") -> None:
+        super().__init__(message or f"{parent} is not at the remote yet", code=code, hint=hint)
+        self.parent = parent
 
 
 class NotSyncable(ObjectError):

@@ -9,7 +9,9 @@ from django.conf import settings
 from django.db.models import Q
 
 from examples.shop.models import Category, Customer, Order, Product
-from sync import IN, CrudIntegrator, Map, ObjectType, RateLimit, register
+from sync.integrators import IN, CrudIntegrator, Map, ObjectType
+from sync.registry import register
+from sync.types import RateLimit
 
 KEY = "Idempotency-Key"
 

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -89,16 +89,17 @@ class BindingAdmin(ReadOnlyAdmin):
         self._again(request, queryset, Wanted.VERIFY)
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Binding | None = None, **kwargs: Any
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Show the binding with its attempts, and the way out of a doubt."""
+        obj: Binding | None = context.get("original")
         if obj is not None:
             context["crudsync_panel"] = Panel.of_binding(obj, request, self.admin_site)
             if obj.state == State.IN_DOUBT and self.has_resync_permission(request):
                 context["crudsync_doubt_url"] = reverse(
                     "admin:crudsync_binding_doubt", args=(obj.pk,), current_app=self.admin_site.name
                 )
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def doubt_view(self, request: HttpRequest, binding_id: int) -> HttpResponse:
         """Ask a person whether a create of unknown outcome arrived, and under which id."""
@@ -106,7 +107,7 @@ class BindingAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         binding = self.get_object(request, str(binding_id))
         if binding is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(binding_id))
+            raise Http404
         form = DoubtForm(request.POST or None, binding=binding)
         back = reverse("admin:crudsync_binding_change", args=(binding_id,), current_app=self.admin_site.name)
         if request.method == "POST" and form.is_valid():

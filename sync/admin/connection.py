@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -112,7 +112,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         if not self.has_change_permission(request, connection):
             raise PermissionDenied
         if connection is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(connection_id))
+            raise Http404
         form = CredentialForm(request.POST or None, connection=connection)
         if request.method == "POST" and form.is_valid():
             self.log_change(request, connection, form.save())
@@ -146,9 +146,9 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return gate.blocked_until if gate is not None else None
 
     @admin.display(description=_("credentials of this account"))
-    def credentials_set(self, obj: Connection) -> str:
+    def credentials_set(self, obj: Connection | None) -> str:
         """Return the names of the stored credentials, never a value."""
-        if obj.pk is None:
+        if obj is None:
             return gettext("Save the account first; then set them.")
         try:
             names = sorted(open_sealed(obj.credentials))

@@ -8,8 +8,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -59,7 +59,7 @@ class SyncAdminMixin(_Base):
         return changelist
 
     @admin.display(description=_("Sync"))
-    def crudsync_status(self, obj: Any) -> str:
+    def crudsync_status(self, obj: Model) -> str:
         """Return the object's state, per connection where it has several."""
         rows = getattr(obj, CACHED, None)
         if rows is None:
@@ -96,7 +96,7 @@ class SyncAdminMixin(_Base):
         if not self.has_view_or_change_permission(request, obj):
             raise PermissionDenied
         if obj is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            raise Http404
         if request.method == "POST":
             return self._ask(request, obj)
         url = self._history_url(obj)
@@ -135,7 +135,8 @@ class SyncAdminMixin(_Base):
 
     def _read_bindings(self, rows: list[Any]) -> None:
         found: dict[str, list[Binding]] = {}
-        for binding in bindings_of(model_label(self.model), [object_id_of(row.pk) for row in rows]) if rows else ():
+        model: type[Model] = self.model
+        for binding in bindings_of(model_label(model), [object_id_of(row.pk) for row in rows]) if rows else ():
             found.setdefault(binding.object_id, []).append(binding)
         for row in rows:
             setattr(row, CACHED, found.get(object_id_of(row.pk), []))

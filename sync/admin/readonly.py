@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -24,8 +24,8 @@ class ReadOnlyAdmin(_ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
-    sortable_by: tuple[str, ...] = ()
-    ordering = ("-pk",)
+    sortable_by: ClassVar[list[str] | tuple[str, ...] | None] = ()
+    ordering: ClassVar[list[Any] | tuple[Any, ...] | None] = ("-pk",)
     actions_on_top = True
 
     class Media:

@@ -1,17 +1,20 @@
 """The only writer of bindings: fold, claim, mark, settle, ask, and a few verbs beside them."""
 
-from sync.bindings.ask import ask, ensure, resolve
+from sync.bindings.ask import FIRST, ROWLESS, ask, by_remote_id, ensure, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.parents import remote_ids, wake_children
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
 from sync.bindings.stale import give_back, learn, next_due_s, prune, verify
 
 __all__ = [
+    "FIRST",
+    "ROWLESS",
     "Claimed",
     "Fold",
     "Mark",
     "Settlement",
     "ask",
+    "by_remote_id",
     "claim",
     "claim_one",
     "ensure",
@@ -19,6 +22,7 @@ __all__ = [
     "give_back",
     "learn",
     "mark",
+    "name_row",
     "next_due_s",
     "prune",
     "remote_ids",

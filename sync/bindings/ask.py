@@ -13,6 +13,12 @@ from sync.types import Lane, Wanted
 
 CHUNK = 1000
 
+FIRST = "new:"
+"""How the object id begins while an object created at the remote first has no row yet."""
+
+ROWLESS = "remote:"
+"""How the object id begins where a remote object is spoken of that has no row here."""
+
 
 def ask(
     connection_id: int,
@@ -113,6 +119,23 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
             due_at=now(using),
         )
     )
+
+
+def name_row(binding_id: int, object_id: str) -> None:
+    """Give the binding of an object that was created at the remote first the key of its row, and end its schedule."""
+    rows = Binding.objects.using(alias()).filter(pk=binding_id)
+    rows.update(object_id=object_id, due_at=None, state=State.SYNCED, dirty_since=None, code="", detail="")
+
+
+def by_remote_id(connection_id: int, object_type: str, remote_id: str, model: str) -> str:
+    """Return the object id of whatever is bound to a remote id, binding the bare remote id where nothing is."""
+    row, _ = Binding.objects.using(alias()).get_or_create(
+        connection_id=connection_id,
+        object_type=object_type,
+        remote_id=remote_id,
+        defaults={"object_id": f"{ROWLESS}{remote_id}"[:200], "model": model, "state": State.SYNCED},
+    )
+    return row.object_id
 
 
 def _chunks(object_ids: Iterable[str]) -> Iterable[list[str]]:

@@ -15,7 +15,7 @@ SWEEP = "crudsync.sweep"
 
 
 @register(TAG, deploy=True)
-def check_celery(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+def check_celery(databases: Any = None, **_given: Any) -> list[CheckMessage]:
     """Name a missing Celery app, unsafe settings of it, and a missing schedule."""
     host = host_celery()
     if host is None:
@@ -35,14 +35,13 @@ def _unsafe(host: HostCelery) -> Iterator[CheckMessage]:
 
 
 def _schedule(host: HostCelery, databases: Any) -> Iterator[CheckMessage]:
-    if SWEEP in host.scheduled:
-        return
-    if host.database_scheduler and apps.is_installed("django_celery_beat"):
-        if not databases or _in_database():  # the table is only looked at where checks may use the database
-            return
-    yield message("W017", f"No entry of the beat schedule runs {SWEEP}.")
+    in_database = host.database_scheduler and apps.is_installed("django_celery_beat")
+    # Its table is only looked at where checks may use the database; where they may not, nothing can be said.
+    if SWEEP not in host.scheduled and not (in_database and (not databases or _in_database())):
+        yield message("W017", f"No entry of the beat schedule runs {SWEEP}.")
 
 
 def _in_database() -> bool:
-    tasks: Any = apps.get_model("django_celery_beat", "PeriodicTask")
+    app, model = "django_celery_beat", "PeriodicTask"  # as variables: the app need not be installed
+    tasks: Any = apps.get_model(app, model)
     return bool(tasks.objects.filter(task=SWEEP, enabled=True).exists())

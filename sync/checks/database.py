@@ -16,7 +16,7 @@ from sync.models.database import alias
 
 
 @register(TAG)
-def check_databases(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+def check_databases(**_given: Any) -> list[CheckMessage]:
     """Name models in another database than ours, and an isolation that hides what was committed meanwhile.
 
     Reads settings and routers only; touches no database.

@@ -24,7 +24,7 @@ OURS = Path(__file__).resolve().parent.parent.parent / "tasks"
 
 
 @register(TAG, deploy=True)
-def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+def check_deployment(**_given: Any) -> list[CheckMessage]:
     """Name plain http, secrets in the code, creates that cannot be proved, and which fields go out by default."""
     if current() is None:
         return []
@@ -74,9 +74,8 @@ def _plain_secrets(cls: Any) -> Iterator[str]:
         yield from auth.plain_secrets()
     if isinstance(key := getattr(cls, "secret_key", None), str) and key and not is_reference(key):
         yield "secret_key"
-    headers = getattr(cls, "headers", None)
-    if isinstance(headers, dict):
-        yield from (str(name) for name, value in headers.items() if is_secret_name(str(name)) and value)
+    declared = getattr(cls, "declared_headers", dict)()
+    yield from (str(name) for name, value in declared.items() if is_secret_name(str(name)) and value)
 
 
 def _shadowed() -> Iterator[CheckMessage]:

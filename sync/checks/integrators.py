@@ -19,7 +19,7 @@ from sync.types import ObjectTypeSpec
 
 
 @register(TAG)
-def check_integrators(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+def check_integrators(**_given: Any) -> list[CheckMessage]:
     """Name what is wrong with integrators: types, URLs, rates, references to secrets, cycles."""
     if current() is None:
         return []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Info, Warning
+from django.core import checks
+from django.core.checks import CheckMessage
 
 TAG = "crudsync"
-_LEVELS: dict[str, type[CheckMessage]] = {"E": Error, "W": Warning, "I": Info}
+_LEVELS = {"E": checks.ERROR, "W": checks.WARNING, "I": checks.INFO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,4 +141,4 @@ def message(number: str, text: str, *, obj: Any = None, hint: str = "") -> Check
         obj: what it is about.
         hint: in place of the message's own.
     """
-    return _LEVELS[number[0]](text, hint=hint or MESSAGES[number].hint, obj=obj, id=f"{TAG}.{number}")
+    return CheckMessage(_LEVELS[number[0]], text, hint or MESSAGES[number].hint, obj=obj, id=f"{TAG}.{number}")

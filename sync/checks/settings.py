@@ -31,7 +31,7 @@ def current() -> conf.Settings | None:
 
 
 @register(TAG)
-def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+def check_settings(**_given: Any) -> list[CheckMessage]:
     """Name keys that do not exist and values out of their range."""
     try:
         settings = conf.current()
@@ -61,7 +61,8 @@ def _integrators(settings: conf.Settings) -> Iterator[CheckMessage]:
     known = registry.integrators()
     for name, given in settings.integrators.items():
         if name not in known:
-            yield message("W002", f"CRUDSYNC['integrators'] has {name!r}, which is not registered.", hint=_near(name, known))
+            text = f"CRUDSYNC['integrators'] has {name!r}, which is not registered."
+            yield message("W002", text, hint=_near(name, known))
         if not isinstance(given, Mapping):
             yield message("E001", f"CRUDSYNC['integrators'][{name!r}] must be a dict.")
             continue

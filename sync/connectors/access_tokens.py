@@ -15,7 +15,7 @@ from sync.exceptions import InTransaction, SecretError
 from sync.models import Connection, Gate, clock
 from sync.secrets import open_sealed, seal
 
-TOKEN = "access_token"
+TOKEN = "access_token"  # noqa: S105 - the name of a credential, not one
 UNTIL = "access_token_until"
 TRIES = 20  # another writer between read and write: read again
 

@@ -67,7 +67,7 @@ class Auth:
             kept = self._keep(connection)
         return kept.params.copy()
 
-    def renew(self, connection: Connection, *, rejected: str) -> bool:
+    def renew(self, connection: Connection, *, rejected: str) -> bool:  # noqa: ARG002 - the contract of all kinds
         """Return whether there is another token than the rejected one; here there never is.
 
         Args:
@@ -181,7 +181,7 @@ class BasicAuth(Auth):
 _instances: weakref.WeakSet[Auth] = weakref.WeakSet()
 
 
-def _forget(**kwargs: Any) -> None:
+def _forget(**_given: Any) -> None:
     for auth in list(_instances):
         auth.forget()
 

@@ -91,6 +91,7 @@ ERRORS: Mapping[OutcomeKind, type[RemoteError]] = {
 }
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 
 
@@ -213,7 +214,7 @@ def usable_id(value: type_json) -> str | None:
     if isinstance(value, int) and abs(value) >= 10**MAX_ID:
         return None
     text = str(value)
-    return text if 0 < len(text) <= MAX_ID and text.strip() == text and not _UNPRINTABLE.search(text) else None
+    return text if 0 < len(text) <= MAX_ID and text.strip() == text and not _CONTROL.search(text) else None
 
 
 def printable(text: str, limit: int) -> str:

@@ -40,12 +40,15 @@ def dumps(value: Any) -> str:
         PayloadError: see ``normalise``.
     """
     try:
-        return _encode(value)
-    except (TypeError, ValueError, RecursionError):
-        # Slower, and says what is wrong and where.
-        form = normalise(value)
+        text = _encode(value)
+        if text.count("[") + text.count("{") <= MAX_DEPTH:
+            return text
+    except (TypeError, ValueError, RecursionError, PayloadError):
+        # The slower way below says what is wrong and where.
+        text = ""
+    form = normalise(value)
     try:
-        return _encode(form)
+        return text or _encode(form)
     except ValueError:
         raise PayloadError("payload holds a whole number that is too long", code="payload") from None
 

@@ -38,7 +38,7 @@ _WORD = re.compile(r"[a-z_]{1,50}")
 class Sender(Protocol):
     """What sends a request: ``sync.http.Transport``, or a double of it."""
 
-    def send(self, request: Request, /) -> Answer: ...
+    def send(self, request: Request, /) -> Answer: ...  # noqa: D102 - its real ones say it
 
 
 class Held(NamedTuple):
@@ -85,7 +85,7 @@ class OAuth2(Auth):
             held = self._current(connection, refused="")
         return {"Authorization": f"Bearer {held.token}"}
 
-    def params(self, connection: Connection) -> dict[str, str]:
+    def params(self, connection: Connection) -> dict[str, str]:  # noqa: ARG002 - the contract of all kinds
         """Return no parameters: a token never stands in a URL."""
         return {}
 
@@ -203,7 +203,7 @@ class OAuth2ClientCredentials(OAuth2):
     def __init__(self, token_url: str, client_id: str = "", client_secret: str = "", **options: Any) -> None:
         super().__init__(token_url, client_id=client_id, client_secret=client_secret, **options)
 
-    def form(self, values: Mapping[str, str]) -> dict[str, str]:
+    def form(self, values: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG002 - the contract of all grants
         """Return the parameters of the token request."""
         return {"grant_type": "client_credentials"}
 

@@ -31,18 +31,21 @@ class Page:
 
 
 class Paginator(Protocol):
-    """How one remote splits a listing. It keeps no state, so one may serve many listings at once.
-
-    ``empty`` says what a page without rows means that names a next one: ``error``, ``end``, or ``follow``.
-    ``repeats_last`` says that a page like the one before it is the end.
-    """
+    """How one remote splits a listing. It keeps no state, so one may serve many listings at once."""
 
     @property
-    def empty(self) -> Literal["error", "end", "follow"]: ...
+    def empty(self) -> Literal["error", "end", "follow"]:
+        """What a page without rows means that names a next one."""
+
     @property
-    def repeats_last(self) -> bool: ...
-    def first(self, url: str, params: Params) -> Step: ...
-    def next(self, page: Page) -> Step | None: ...
+    def repeats_last(self) -> bool:
+        """Whether a page like the one before it is the end."""
+
+    def first(self, url: str, params: Params) -> Step:
+        """Return where the listing begins."""
+
+    def next(self, page: Page) -> Step | None:
+        """Return what comes after a page, None at the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ class RestConnector:
             return objects.none_found(options, outcome)
         if not outcome.ok:
             return outcome
+        if outcome.status_code >= 300 and call.verb in (Verb.UPDATE, Verb.DELETE):
+            return replace(outcome, remote_id=call.remote_id)  # such as a 404 to a delete: its body is an error page
         try:
             data = classify.parse_body(answer.response)
         except BadBody as error:

@@ -15,13 +15,13 @@ from sync.drain.attempt import Attempt
 from sync.drain.decide import Action
 from sync.drain.interpret import Interpreter
 from sync.drain.parcels import Parcel, parcels, split
-from sync.drain.plan import Plan
+from sync.drain.plan import Plan, is_first
 from sync.drain.recorder import Result, write
 from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
 from sync.exceptions import CrudSyncError, RateLimitExceeded
 from sync.faults import point
-from sync.types import Grant, Verb
+from sync.types import Answer, Grant, Outcome, Wanted
 
 SETTLE_EVERY = 50
 SETTLE_AFTER_S = 0.1
@@ -62,6 +62,7 @@ class Delivery:
         slice_end: the same for the slice's end: no token is reserved beyond it.
         task_id: id of the Celery task, for the operations.
         tally: what is counted.
+        inside_verb: it is an integrator's own verb that sends: it is not called once more.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Delivery:
         slice_end: float,
         task_id: str,
         tally: Tally,
+        inside_verb: bool = False,
     ) -> None:
         self.connection_id = connection_id
         self.senders = senders
@@ -84,6 +86,7 @@ class Delivery:
         self.slice_end = slice_end
         self.task_id = task_id
         self.tally = tally
+        self.inside_verb = inside_verb
         self.pace = Pace()
         self._todo: deque[Parcel] = deque()
         self._results: list[Result] = []
@@ -105,6 +108,9 @@ class Delivery:
             self._fill()
             self._collect()
         self._write([], [])
+        for plan in plans:
+            if plan.decision.action is Action.NOTHING and (is_first(plan.claim) or plan.claim.wanted == Wanted.DELETE):
+                self.interpreter.follow(plan, None, None)
 
     def _fill(self) -> None:
         """Keep the senders busy, at most two rounds of threads ahead."""
@@ -170,8 +176,25 @@ class Delivery:
             self.tally.calls += 1
             held = all(item.plan.claim.id in ours for item in parcel.attempts)
             dispatch = Dispatch(attempts=parcel.attempts, request=request, operations=tuple(own), grant=grant)
-            # a lease lost before the send: the journal entry is closed as not sent
-            self.senders.put(dispatch, self.window_end if held else 0.0)
+            # where the lease was lost before the send, the journal entry is closed as not sent
+            window_end = self.window_end if held else 0.0
+            if parcel.overridden and not self.inside_verb:
+                self._perform(dispatch, window_end)
+            else:
+                self.senders.put(dispatch, window_end)
+
+    def _perform(self, dispatch: Dispatch, window_end: float) -> None:
+        """Call a verb that the integrator overrides, one object at a time; ``super()`` there sends this attempt."""
+        item = dispatch.attempts[0]
+        sent: list[Sent] = []
+
+        def once() -> Outcome:
+            sent.append(self.senders.now(dispatch, window_end))
+            return self.interpreter.outcome(sent[0])
+
+        outcome = item.plan.unit.perform(item.verb, item.plan.claim.object_id, once)
+        answered = sent[0] if sent else Sent(dispatch=dispatch, answer=Answer())
+        self._results.append(self.interpreter.judged(item, dispatch.operations[0], outcome, answered))
 
     def _collect(self) -> None:
         if not self.senders.under_way:
@@ -220,13 +243,10 @@ class Delivery:
             succeeded = result.ruling.outcome.ok
             self.tally.succeeded += succeeded
             self.tally.failed += not succeeded
-        self._write_back(results)
-        return written
-
-    def _write_back(self, results: Sequence[Result]) -> None:
         for result in results:
-            if result.ruling.outcome.ok and result.attempt.verb in (Verb.CREATE, Verb.UPDATE, Verb.READ):
-                self.interpreter.write_back(result)
+            if result.ruling.outcome.ok:
+                self.interpreter.follow(result.attempt.plan, result.attempt.verb, result.ruling.outcome)
+        return written
 
     def _ask_for_parents(self, plans: Sequence[Plan]) -> None:
         """A parent without a binding is asked for; one that has a binding is left as it is."""

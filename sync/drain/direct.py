@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Any
 
@@ -19,6 +20,7 @@ from sync.drain.plan import Plan, Planner
 from sync.drain.recorder import write
 from sync.drain.send import Senders
 from sync.drain.settling import without_call
+from sync.drain.writeback import remove
 from sync.exceptions import InTransaction, ObjectBusy, RateLimitExceeded, RemoteError
 from sync.models.database import alias
 from sync.registry import model_label
@@ -56,23 +58,35 @@ def run(unit: Any, verb: Verb, object_id: str) -> Outcome:
     passage = gate.ask(unit.connection.pk, lease_s)
     if passage is None or passage.let is Pass.SHUT:
         raise ObjectBusy(f"connection {unit.connection} is paused or shut", hint="see its gate in the admin")
+    name = _object_id(unit, verb, object_id)
     for _ in range(STEPS):
-        outcome = _step(unit, verb, object_id, passage, lease_s)
+        outcome = _step(unit, verb, name, passage, lease_s)
         if outcome is not None:
             return outcome
     raise ObjectBusy(f"{unit.object_type} {object_id} needs more steps; the worker goes on with it")
+
+
+def _object_id(unit: Any, verb: Verb, object_id: str) -> str:
+    """Return how the binding names the object: by its row's key, as new, or by its remote id alone."""
+    if unit.instance is not None:
+        return object_id
+    if verb is Verb.CREATE:
+        return f"{bindings.FIRST}{secrets.token_hex(16)}"
+    return bindings.by_remote_id(unit.connection.pk, unit.object_type, object_id, model_label(unit.spec.model))
 
 
 def _step(unit: Any, verb: Verb, object_id: str, passage: gate.Passage, lease_s: float) -> Outcome | None:
     began = time.monotonic()
     planner = Planner(passage.connection)
     claim = _claim(unit, verb, object_id, lease_s)
-    plan = _plan(planner, claim, unit, verb)
+    plan = planner.plan_for(claim, unit)
     if plan.error is not None:
         _settle([plan])
         raise plan.error
     if not plan.decision.action.calls:
         _settle([plan])
+        if plan.decision.action is Action.NOTHING:
+            remove(plan)
         return _without_call(plan)
     senders = Senders(1, unit.transmit)
     interpreter = Interpreter(passage, planner.types)
@@ -86,6 +100,7 @@ def _step(unit: Any, verb: Verb, object_id: str, passage: gate.Passage, lease_s:
         slice_end=began + settings.wait_s,
         task_id="",
         tally=Tally(),
+        inside_verb=True,
     )
     try:
         delivery.run([plan])
@@ -99,6 +114,8 @@ def _judged(delivery: Delivery, interpreter: Interpreter, plan: Plan) -> Outcome
     if outcome is None:
         raise RateLimitExceeded(retry_after_s=delivery.pace.next_token_s or 0.0)
     if outcome.kind is OutcomeKind.HOOK_ERROR and interpreter.last_error is not None:
+        raise interpreter.last_error
+    if outcome.ok and interpreter.last_error is not None:  # the remote agreed, the row here could not follow
         raise interpreter.last_error
     if outcome.ok:
         served = plan.decision.action in (Action.CREATE, Action.REPLAY, Action.UPDATE, Action.DELETE)
@@ -118,12 +135,6 @@ def _claim(unit: Any, verb: Verb, object_id: str, lease_s: float) -> Claimed:
         wanted=WANTED[verb],
     )
     return bindings.claim_one(row, lease_s)
-
-
-def _plan(planner: Planner, claim: Claimed, unit: Any, verb: Verb) -> Plan:
-    if verb is Verb.DELETE:
-        return planner.build([claim])[0]
-    return planner.plan_for(claim, unit)
 
 
 def _without_call(plan: Plan) -> Outcome:

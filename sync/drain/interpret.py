@@ -13,11 +13,12 @@ from sync.drain import gate
 from sync.drain.attempt import Attempt
 from sync.drain.breaker import Breaker
 from sync.drain.gate import Pass, Passage
+from sync.drain.plan import Plan, is_first
 from sync.drain.recorder import Result
 from sync.drain.send import Sent
 from sync.drain.settling import Ruling, case_of, ruling
 from sync.drain.verdict import Gate, Then, Verdict, judge
-from sync.drain.writeback import write_back
+from sync.drain.writeback import follow, insert, remove
 from sync.exceptions import CrudSyncError
 from sync.models import Status
 from sync.operations import Finished
@@ -56,7 +57,11 @@ class Interpreter:
         dispatch = sent.dispatch
         outcomes = self._outcomes(sent)
         pairs = zip(dispatch.attempts, dispatch.operations, outcomes, strict=True)
-        return [self._result(item, id_, outcome, sent) for item, id_, outcome in pairs]
+        return [self.judged(item, id_, outcome, sent) for item, id_, outcome in pairs]
+
+    def outcome(self, sent: Sent) -> Outcome:
+        """Return what came of a dispatch that carries one attempt."""
+        return self._outcomes(sent)[0]
 
     def unbuilt(self, item: Attempt, error: Exception) -> Result:
         """Return the result of an attempt whose request could not be built: nothing was sent."""
@@ -79,9 +84,21 @@ class Interpreter:
             bindings.give_back(self._blameless)
             self._blameless = set()
 
-    def write_back(self, result: Result) -> None:
-        """Write the fields that the remote owns back to the local row."""
-        write_back(result.attempt, result.ruling.outcome)
+    def follow(self, plan: Plan, verb: Verb | None, outcome: Outcome | None) -> None:
+        """Do at home what follows from a success, or (without a call) from an agreement reached before.
+
+        An error of the host's models or hooks is logged; it cannot change what the remote did.
+        """
+        try:
+            if outcome is not None and verb is not None:
+                follow(plan, verb, outcome)
+            elif is_first(plan.claim):
+                insert(plan)
+            else:
+                remove(plan)
+        except Exception as error:  # noqa: BLE001 - the host's code
+            logger.exception("what follows at home failed for %s", plan.claim.name)
+            self.last_error = error
 
     def model_of(self, object_type: str) -> str:
         """Return the label of the model of an object type."""
@@ -107,7 +124,8 @@ class Interpreter:
             return _found(outcome)
         return outcome
 
-    def _result(self, item: Attempt, operation: int, outcome: Outcome, sent: Sent) -> Result:
+    def judged(self, item: Attempt, operation: int, outcome: Outcome, sent: Sent) -> Result:
+        """Return the result of an attempt whose outcome is known."""
         verdict = judge(case_of(item, outcome), outcome.kind)
         self._keep_gate(item, outcome, verdict, sent.dispatch.request)
         policy: RetryPolicy = item.plan.unit.retry_policy()

@@ -26,6 +26,11 @@ class Parcel:
         return self.attempts[0].plan.unit
 
     @property
+    def overridden(self) -> bool:
+        """Whether its integrator has a verb of its own for it."""
+        return bool(self.unit.overrides(self.attempts[0].verb))
+
+    @property
     def bucket(self) -> tuple[str, str]:
         """What its token is good for."""
         return (self.attempts[0].call.object_type, self.attempts[0].verb.value)

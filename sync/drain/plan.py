@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sync import bindings, operations, registry
@@ -95,10 +95,15 @@ class Planner:
         return self._speaker
 
     def plan_for(self, claim: Claimed, unit: Any) -> Plan:
-        """Return the plan of one object whose integrator instance the caller made."""
-        instance = unit.instance
-        units = {claim.id: (unit, instance)}
-        return self._plan(claim, (unit, instance), self._parents([claim], units))
+        """Return the plan of one object whose integrator instance the caller made.
+
+        Args:
+            claim: the object's binding, under our lease.
+            unit: the integrator instance; it has a row, or a payload, or nothing but an id.
+        """
+        units = {claim.id: (unit, unit.instance)}
+        parents = self._parents([claim], units) if unit.instance is not None else {}
+        return self._plan(claim, units[claim.id], parents)
 
     def _units(self, spec: ObjectTypeSpec, members: Sequence[Claimed]) -> dict[int, tuple[Any, Model]]:
         found = rows.read(spec, [claim.object_id for claim in members])
@@ -131,6 +136,10 @@ class Planner:
             decision = Decision(action=Action.CRASHED, code="crash_loop")
             return Plan(claim=claim, spec=spec, decision=decision)
         try:
+            if is_first(claim):
+                return self._first(claim, spec, unit[0] if unit else None)
+            if is_rowless(claim):
+                return self._rowless(claim, spec, unit[0] if unit else None)
             if unit is None or not self._routed(*unit):
                 return self._absent(claim, spec, unit)
             return self._present(claim, spec, unit, parents)
@@ -152,6 +161,38 @@ class Planner:
         intent = Intent.parse(claim.intent)
         facts = self._facts(claim, spec, intent, present=False, keep=keep, equal=False)
         return Plan(claim=claim, spec=spec, decision=decide(facts), unit=speaker, intent=intent, keep=keep)
+
+    def _first(self, claim: Claimed, spec: ObjectTypeSpec, unit: Any) -> Plan:
+        """An object created at the remote first: its payload is the caller's, or that of its intent."""
+        intent = Intent.parse(claim.intent)
+        body = json.loads(claim.sent) if claim.sent else dict(intent.body) if intent else None
+        if unit is None:
+            unit = self.integrator(spec.name, body, self.connection)
+        if body is None or claim.remote_id is None and intent is None:
+            body = unit.build_payload({})
+        else:
+            unit.data = body
+        facts = self._facts(claim, spec, intent, present=True, keep=False, equal=claim.remote_id is not None)
+        return Plan(
+            claim=claim,
+            spec=spec,
+            decision=decide(replace(facts, wanted=Wanted.AUTO)),
+            unit=unit,
+            payload=body,
+            text=dumps(body),
+            intent=intent,
+        )
+
+    def _rowless(self, claim: Claimed, spec: ObjectTypeSpec, unit: Any) -> Plan:
+        """A remote object without a row here: only what a caller asks for is done, nothing on the worker's own."""
+        speaker = unit if unit is not None else self.integrator(spec.name, None, self.connection)
+        if claim.wanted == Wanted.DELETE:
+            return Plan(claim=claim, spec=spec, decision=Decision(action=Action.DELETE), unit=speaker)
+        if unit is None:
+            return Plan(claim=claim, spec=spec, decision=Decision(action=Action.NOTHING), unit=speaker)
+        payload = unit.build_payload({})
+        decision = Decision(action=Action.UPDATE, whole=True)
+        return Plan(claim=claim, spec=spec, decision=decision, unit=unit, payload=payload, text=dumps(payload))
 
     def _row_exists(self, claim: Claimed, spec: ObjectTypeSpec) -> bool:
         return spec.on_leave != spec.on_delete and bool(rows.read(spec, [claim.object_id]))
@@ -237,6 +278,16 @@ class Planner:
     def _failed(self, claim: Claimed, spec: ObjectTypeSpec, error: CrudSyncError) -> Plan:
         decision = Decision(action=Action.HOLD, code=error.code)
         return Plan(claim=claim, spec=spec, decision=decision, error=error)
+
+
+def is_first(claim: Claimed) -> bool:
+    """Return whether an object was created at the remote first, and has no row yet."""
+    return claim.object_id.startswith(bindings.FIRST)
+
+
+def is_rowless(claim: Claimed) -> bool:
+    """Return whether a binding stands for a remote object that has no row here."""
+    return claim.object_id.startswith(bindings.ROWLESS)
 
 
 def crashing(claim: Claimed) -> bool:

@@ -72,6 +72,11 @@ class Senders:
         self.under_way -= 1
         return sent
 
+    def now(self, dispatch: Dispatch, window_end: float) -> Sent:
+        """Send in the caller's own thread; for verbs that an integrator overrides."""
+        answer = self._send(dispatch) if self._may_send(dispatch.grant, window_end) else None
+        return Sent(dispatch=dispatch, answer=answer)
+
     def stop(self) -> None:
         """Send nothing more of what is waiting; what is under way comes to its end."""
         self._stopped.set()

@@ -1,29 +1,66 @@
-"""Write the fields that the remote owns back to the local row: never over a newer local edit, never the key."""
+"""What follows at home once the remote agreed: fields written back, rows inserted or removed."""
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
 from django.db import connections, transaction
 
 from sync import bindings
-from sync.drain.attempt import Attempt
+from sync.drain.plan import Plan, is_first
 from sync.models.database import alias
-from sync.types import Outcome
+from sync.models.identity import object_id_of
+from sync.types import Outcome, OutcomeKind, Verb, Wanted
 
 logger = logging.getLogger("crudsync.drain")
 
+SHOWING = (Verb.CREATE, Verb.UPDATE, Verb.READ)
 
-def write_back(attempt: Attempt, outcome: Outcome) -> bool:
+
+def follow(plan: Plan, verb: Verb, outcome: Outcome) -> None:
+    """Do at home what follows from a success at the remote.
+
+    A row that was created at the remote first is inserted; one that was asked to go is removed; fields mapped ``IN`` or
+    ``BOTH`` are written back.
+    """
+    if is_first(plan.claim):
+        if verb is Verb.CREATE:
+            insert(plan, outcome)
+    elif verb is Verb.DELETE:
+        remove(plan)
+    elif verb in SHOWING:
+        write_back(plan, outcome)
+
+
+def insert(plan: Plan, outcome: Outcome | None = None) -> None:
+    """Insert the row of an object that was created at the remote first, and give its binding the row's key."""
+    using = alias()
+    unit: Any = plan.unit
+    if outcome is None:
+        seen = json.loads(plan.claim.seen) if plan.claim.seen else None
+        outcome = Outcome(kind=OutcomeKind.OK, remote_id=plan.claim.remote_id, data=seen)
+    with transaction.atomic(using=using):
+        row = unit.create_row(outcome)
+        bindings.name_row(plan.claim.id, object_id_of(row.pk))
+
+
+def remove(plan: Plan) -> None:
+    """Remove the local row of an object that was asked to go."""
+    if plan.claim.wanted == Wanted.DELETE and plan.instance is not None:
+        plan.unit.delete_row()
+
+
+def write_back(plan: Plan, outcome: Outcome) -> bool:
     """Write the fields mapped ``IN`` or ``BOTH`` where they still have the values that the payload step read.
 
-    A row that somebody has locked is left alone, and asked for a verifying read.
+    Never the key, and never over a newer local edit: a row that somebody has locked, or that has changed, is left
+    alone and asked for a verifying read.
 
     Returns:
         Whether anything was written.
     """
-    plan = attempt.plan
     if plan.instance is None or plan.unit is None or not plan.unit.writes_back():
         return False
     values: dict[str, Any] = plan.unit.write_back_values(outcome)
@@ -31,16 +68,23 @@ def write_back(attempt: Attempt, outcome: Outcome) -> bool:
     changed = {name: value for name, value in values.items() if before[name] != value}
     if not changed:
         return False
-    using = alias()
-    model = type(plan.instance)
-    with transaction.atomic(using=using):
-        rows = model._base_manager.using(using).filter(pk=plan.instance.pk)
-        features = connections[using].features
-        if features.has_select_for_update:
-            rows = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
-        row = rows.first()
-        if row is not None and all(getattr(row, name) == before[name] for name in changed):
-            model._base_manager.using(using).filter(pk=row.pk).update(**changed)
-            return True
+    if _written(plan, before, changed):
+        return True
     bindings.verify(plan.claim)
     return False
+
+
+def _written(plan: Plan, before: dict[str, Any], changed: dict[str, Any]) -> bool:
+    using = alias()
+    instance: Any = plan.instance
+    rows = type(instance)._base_manager.using(using).filter(pk=instance.pk)
+    features = connections[using].features
+    with transaction.atomic(using=using):
+        locked = rows
+        if features.has_select_for_update:
+            locked = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
+        row = locked.first()
+        if row is None or any(getattr(row, name) != before[name] for name in changed):
+            return False
+        rows.update(**changed)
+    return True

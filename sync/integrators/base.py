@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import logging
 import re
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from sync.connectors import classify
+from sync.connectors.codec import dumps
 from sync.exceptions import BadBody
 from sync.http import Response
 from sync.integrators.hooks import hook
@@ -180,6 +182,18 @@ def failed(outcome: Outcome, error: Exception) -> Outcome:
         version=outcome.version,
         data=outcome.data,
     )
+
+
+def part_of(response: Response, data: type_json) -> Response:
+    """Return an answer to a batch as if it had been about one object.
+
+    Args:
+        response: to the batch.
+        data: what it says of that object.
+    """
+    part = copy.copy(response)
+    part._content = b"" if data is None else dumps(data).encode("ascii")
+    return part
 
 
 def _ours(cls: type[Any], name: str) -> Any:

@@ -33,6 +33,15 @@ def definitions(cls: type[Any]) -> dict[str, Any]:
     return _declared(cls, "object_types", "set_object_types")
 
 
+def forbidden(cls: type[Any]) -> dict[str, Any]:
+    """Return the forbidden values of a class as they are written: ``data_constraints``, and set_data_constraints().
+
+    Raises:
+        ConfigurationError: it is no dict, or set_data_constraints() raises.
+    """
+    return _declared(cls, "data_constraints", "set_data_constraints")
+
+
 def types(cls: type[Any]) -> dict[str, ObjectType]:
     """Return the object types of a class by name, checked; made once.
 
@@ -67,11 +76,11 @@ def enforce(rules: Sequence[Forbidden], data: Any) -> None:
     Raises:
         ConstraintViolation: code ``data_constraint``; names the field, and its value where that is short.
     """
-    for field, key, forbidden in rules:
+    for field, key, values in rules:
         value = at(data, key, MISSING)
         if value is MISSING:
             value = at(data, field, MISSING)
-        if value is not MISSING and any(value == bad and type(value) is type(bad) for bad in forbidden):
+        if value is not MISSING and any(value == bad and type(value) is type(bad) for bad in values):
             raise ConstraintViolation(
                 f"{field} must not be {str(value)[:50]!r}", hint="set_data_constraints() forbids it; correct the row"
             )
@@ -89,7 +98,7 @@ def _checked_types(cls: type[Any]) -> dict[str, ObjectType]:
 
 
 def _checked_constraints(cls: type[Any]) -> dict[str, tuple[Forbidden, ...]]:
-    given = _declared(cls, "data_constraints", "set_data_constraints")
+    given = forbidden(cls)
     specs = types(cls)
     known(given, specs, f"set_data_constraints() of {cls.__name__}")
     return {str(name): _rules(cls, specs[str(name)], fields) for name, fields in given.items()}

@@ -31,10 +31,11 @@ class Mapper(Protocol):
     """How rows of one object type become payloads.
 
     ``keys`` leads from a model field's name to its key in the payload, ``parents`` are the foreign keys sent as remote
-    ids, ``many`` the many-to-many fields sent as lists of them.
+    ids, ``many`` the many-to-many fields sent as lists of them; ``inward``: some fields are written back.
     """
 
     keys: Mapping[str, str]
+    inward: bool
     parents: tuple[ParentSpec, ...]
     many: tuple[ParentSpec, ...]
 
@@ -78,6 +79,7 @@ class ModelMapper:
         self.parents = tuple(parents)
         self.many = tuple(many)
         self._inward = [(entry, field_of(model, entry)) for entry in self.maps if entry.inward]
+        self.inward = bool(self._inward)
 
     def payload(self, instance: Any, remote_ids: Mapping[str, Any]) -> dict[str, type_json]:
         """Return what is sent for a row.
@@ -126,7 +128,7 @@ class ModelMapper:
         for entry, field in self._inward:
             value = at(data, entry.target, MISSING) if data is not None else MISSING
             if value is not MISSING:
-                values[field.name] = _taken(field, _back(entry, value))
+                values[field.name] = taken(field, _back(entry, value))
         return values
 
     def row_values(self, payload: Mapping[str, type_json]) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class ModelMapper:
             value = at(payload, entry.target, MISSING)
             if value is MISSING or entry.via or getattr(field, "attname", None) is None or field.primary_key:
                 continue
-            values[field.attname] = _taken(field, _back(entry, value))
+            values[field.attname] = taken(field, _back(entry, value))
         return values
 
 
@@ -270,17 +272,28 @@ def _back(entry: Map, value: type_json) -> Any:
     return value if entry.back is None else _called(entry.back, value, f"back= of {entry.field!r}")
 
 
-def _taken(field: Any, value: Any) -> Any:
-    """Return a value as the field stores it; one that the database would refuse is refused here."""
-    if value is None and not field.null:
-        raise PayloadError(f"{field.name} cannot be null", code="write_back", hint="give back= a default")
+def taken(field: Any, value: Any, *, strict: bool = True) -> Any:
+    """Return a value as a column stores it; one that the database would refuse is refused here.
+
+    Args:
+        field: of a model.
+        value: from a remote, or of a caller.
+        strict: False returns ``MISSING`` for a value that does not fit.
+
+    Raises:
+        PayloadError: code ``write_back``.
+    """
     try:
         value = field.to_python(value)
         field.run_validators(value)
+        fits, said = value is not None or field.null, "it cannot be null"
     except (ValidationError, ValueError, TypeError, OverflowError) as error:
-        said = "; ".join(error.messages) if isinstance(error, ValidationError) else type(error).__name__
-        raise PayloadError(f"{field.name} does not take the remote's value: {said}", code="write_back") from error
-    return value
+        fits, said = False, "; ".join(error.messages) if isinstance(error, ValidationError) else type(error).__name__
+    if fits:
+        return value
+    if not strict:
+        return MISSING
+    raise PayloadError(f"{field.name} does not take the remote's value: {said}", code="write_back")
 
 
 def _parent_pk(instance: Any, parent: ParentSpec) -> Any:

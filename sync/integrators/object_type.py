@@ -154,6 +154,14 @@ class ObjectType:
             if not isinstance(getattr(self, name), Mapping):
                 raise wrong(name, getattr(self, name), "a dict")
 
+    def resolved_model(self) -> type[Model]:
+        """Return the model, looked up where it was given as a label.
+
+        Raises:
+            ConfigurationError: it is no concrete model.
+        """
+        return _model(self.model)
+
     def bound(self, name: str, siblings: Mapping[str, type[Model]], *, free: bool = False) -> ObjectType:
         """Return the type as one of an integrator, its mapping and options checked.
 
@@ -166,7 +174,7 @@ class ObjectType:
             ConfigurationError: whatever is wrong with the type; the message names it.
         """
         try:
-            made = replace(self, name=name, model=_model(self.model), siblings=siblings, free=free)
+            made = replace(self, name=name, model=self.resolved_model(), siblings=siblings, free=free)
             made.rest  # noqa: B018 - made here, so that what is wrong is found before anything is sent
         except ConfigurationError as error:
             error.args = (f"object type {name!r}: {error.message}",)

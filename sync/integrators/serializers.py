@@ -41,6 +41,7 @@ class SerializerMapper:
         self._local = threading.local()
         self.parents = self._overlay.parents
         self.many = self._overlay.many
+        self.inward = self._overlay.inward
         self.keys: Mapping[str, str] = {**dict(self._sources()), **self._overlay.keys}
 
     def payload(self, instance: Any, remote_ids: Mapping[str, Any]) -> dict[str, type_json]:

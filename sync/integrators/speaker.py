@@ -14,13 +14,13 @@ from sync import registry
 from sync.connectors import classify, objects
 from sync.connectors.classify import usable_id
 from sync.connectors.options import LOCATION
-from sync.exceptions import ConfigurationError, ConstraintViolation, PaginationError, PayloadError
-from sync.integrators import declared
-from sync.integrators.base import BaseIntegrator, failed, payload_of
+from sync.connectors.pagination import at
+from sync.exceptions import ConfigurationError, ConstraintViolation, CrudSyncError, PaginationError, PayloadError
+from sync.integrators import declared, parents
+from sync.integrators.base import BaseIntegrator, failed, part_of, payload_of
 from sync.integrators.clients import Client, client_of
 from sync.integrators.hooks import called, hook, overridden
 from sync.integrators.object_type import ObjectType
-from sync.integrators.parents import ids_of_parents
 from sync.integrators.values import json_object
 from sync.models import Connection
 from sync.models.identity import object_id_of
@@ -101,15 +101,18 @@ class Speaker(BaseIntegrator):
 
     def outdated(self, request: Request) -> bool:
         """Return whether a refused request carried other credentials than we have now."""
-        now = self._spoken().auth_headers()
+        try:
+            now = self._spoken().auth_headers()
+        except CrudSyncError:  # a token that cannot be had now is no newer one
+            return False
         return any(request.headers.get(name) != value for name, value in now.items())
 
     def renew(self, request: Request) -> bool:
         """Renew the credentials that a request was refused with; False where that cannot be."""
         if self.auth is None:
             return False
-        carried = [request.headers.get(name, "") for name in self._spoken().auth_headers()]
-        return bool(self.auth.renew(self.connection, rejected=next(iter(carried), "")))
+        rejected = next((value for name, value in request.headers.items() if name.lower() == "authorization"), "")
+        return bool(self.auth.renew(self.connection, rejected=rejected))
 
     # --- payload ---
 
@@ -232,13 +235,16 @@ class Speaker(BaseIntegrator):
     def read_bulk_answer(self, calls: Sequence[Call], answer: Answer) -> list[Outcome]:
         """Return one outcome for each call of a batch, paired by key.
 
-        A validate_response() of the integrator's own sees the whole answer, once for each object.
+        A validate_response() of the integrator's own is called for each object with its part of the answer.
         """
         if self.spec.bulk is None:
             raise ConfigurationError(f"{self.object_type} has no bulk endpoints", code="no_bulk")
         outcomes = self._spoken().connector.bulk_outcomes(self.spec.rest, self.spec.bulk, calls, answer)
         self.note_rate_limit(answer.response)
-        return outcomes
+        if answer.response is None or not overridden(type(self), "validate_response"):
+            return outcomes
+        parts = [replace(answer, response=part_of(answer.response, outcome.data)) for outcome in outcomes]
+        return [self._validated_by_hook(*each) for each in zip(calls, parts, outcomes, strict=True)]
 
     def outcome_of(self, response: Any) -> Outcome:
         """Return what the status of an answer means, by ``classify`` of the object type."""
@@ -246,9 +252,7 @@ class Speaker(BaseIntegrator):
 
     def id_in(self, content: type_json) -> Any:
         """Return the id that a parsed body shows, by ``envelope`` and ``id_path``; None where it shows none."""
-        shown = objects.unwrap(content, self.spec.envelope)
-        path = "id" if self.spec.id_path == LOCATION else self.spec.id_path
-        return objects.at(shown, path) if isinstance(shown, Mapping) else None
+        return self._id_of(objects.unwrap(content, self.spec.envelope))
 
     @hook
     def write_back(self, data: type_json) -> dict[str, Any]:
@@ -294,7 +298,7 @@ class Speaker(BaseIntegrator):
         headers = {**self._own_headers(), **client.auth_headers()}
         every = {**client.auth_params(), **(params or {})}
         for row in client.connector.listing(self.spec.rest, params=every, headers=headers, before_each=before_each):
-            remote_id = usable_id(self.id_in(row))
+            remote_id = usable_id(self._id_of(row))
             if remote_id is None:
                 raise PaginationError(
                     f"a listed {self.object_type} has no usable id", code="no_id", hint="set id_path on the object type"
@@ -313,14 +317,18 @@ class Speaker(BaseIntegrator):
             self._client = client_of(type(self), self.connection)
         return self._client
 
+    def _id_of(self, shown: type_json) -> Any:
+        path = "id" if self.spec.id_path == LOCATION else self.spec.id_path
+        return at(shown, path) if isinstance(shown, Mapping) else None
+
     def _parents_of(self, model: Any) -> Mapping[str, Any]:
         known = self._remote_ids
         if known is None and self.spec.parents:
-            known = ids_of_parents(self.connection, self.spec.parents, self.spec.mapper.parent_ids(model))
+            known = parents.of_row(self.connection, self.spec.parents, self.spec.mapper.parent_ids(model))
         many = [parent for parent in self.spec.many if parent.target not in (known or {})]
         if many:
             ids = self.spec.mapper.many_ids(model)
-            return {**(known or {}), **ids_of_parents(self.connection, many, ids)}
+            return {**(known or {}), **parents.of_many(self.connection, many, ids, strict=self._remote_ids is not None)}
         return known or {}
 
     def _validate_with_hook(self) -> None:
@@ -360,7 +368,7 @@ class Speaker(BaseIntegrator):
             self._validated = self.validate_response(answer.response)
         except Exception as error:  # noqa: BLE001 - the host's code; what the remote did stands
             logger.exception("validate_response() of %s failed", type(self).__name__)
-            return failed(outcome, error)
+            return outcome if nameless else failed(outcome, error)
         known = usable_id(self._validated) if call.verb is Verb.CREATE else None
         if known is None:
             return outcome

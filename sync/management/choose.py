@@ -57,7 +57,7 @@ def rows_of(label: str, ids: list[str], filters: list[str]) -> QuerySet[Model]:
         model = apps.get_model(label)
     except (LookupError, ValueError) as error:
         raise CommandError(f"there is no model {label!r}: {error}") from error
-    rows = model._base_manager.using(alias()).order_by("pk")
+    rows: QuerySet[Model] = model._base_manager.using(alias()).order_by("pk")
     if ids:
         rows = rows.filter(pk__in=[_pk(model, text) for text in ids])
     try:

@@ -178,7 +178,7 @@ def plain_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme in ("redis+socket", "socket"):
         query = [("db" if key == "virtual_host" else key, value) for key, value in parse_qsl(parts.query)]
-        return urlunsplit(("unix", parts.netloc, parts.path, urlencode(query), ""))
+        return f"unix://{parts.netloc}{parts.path}" + (f"?{urlencode(query)}" if query else "")
     if "ssl_cert_reqs=CERT_" in parts.query:
         query = [(k, v.removeprefix("CERT_").lower() if k == "ssl_cert_reqs" else v) for k, v in parse_qsl(parts.query)]
         return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(query), ""))

@@ -123,6 +123,7 @@ local function sow(b)
 end
 
 -- Tokens that were granted before Redis forgot may be dated up to `furthest` from now: they pass first.
+local held = false
 for _, b in ipairs(buckets) do
   if not b.known then
     local quiet = mode == 'told' and b.seeds == ''
@@ -134,7 +135,7 @@ for _, b in ipairs(buckets) do
       if mode == 'told' then sow(b) end
       b.cold = nil
     end
-    if b.counted and b.cold then b.hold = b.cold + furthest + slack end
+    if b.counted and b.cold then b.hold, held = b.cold + furthest + slack, true end
     b.touched = true
   end
 end
@@ -152,7 +153,7 @@ local last, at, times = now + math.min(furthest, horizon), now - credit, {}
 while true do
   at = earliest(gate, at)
   for _, b in ipairs(buckets) do at = earliest(b, at) end
-  if #times == n or at > last then break end
+  if #times == n or at > last or held then break end
   times[#times + 1] = string.format('%.0f', math.ceil(at - now))
   if at < gate.till then gate.spent = gate.spent + 1 end
   for _, b in ipairs(buckets) do

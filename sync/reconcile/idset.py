@@ -44,9 +44,7 @@ class IdSet:
     def __iter__(self) -> Iterator[int]:
         for top in sorted(self._pages):
             page = self._pages[top]
-            yield from (
-                (top << SHIFT) + (at << 3) + bit for at, byte in enumerate(page) if byte for bit in _bits(byte)
-            )
+            yield from ((top << SHIFT) + (at << 3) + bit for at, byte in enumerate(page) if byte for bit in _bits(byte))
 
 
 def _bits(byte: int) -> Iterator[int]:

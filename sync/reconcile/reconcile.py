@@ -65,7 +65,7 @@ def reconcile(
     names = list(types) if object_types is None else list(object_types)
     reports = []
     for name in names:
-        unit = cls(name, connection=connection.name)
+        unit = cls(name, connection=connection)
         run = _Run(
             connection=connection,
             spec=types[name],

@@ -150,7 +150,8 @@ def keys_of(rows: QuerySet[Any]) -> Iterator[Any]:
 
 def _names(objects: QuerySet[Any] | Iterable[Model] | Model) -> Iterator[Named]:
     if isinstance(objects, models.QuerySet):
-        label = model_label(objects.model)
+        model: type[Model] = objects.model
+        label = model_label(model)
         return ((label, object_id_of(pk)) for pk in keys_of(objects))
     instances: Iterable[Model] = [objects] if isinstance(objects, models.Model) else objects
     return ((model_label(type(instance)), saved_id(instance)) for instance in instances)

@@ -14,11 +14,16 @@ class Account(Protocol):
     """What is read of a Connection row: this room stands below the rows."""
 
     @property
-    def integrator(self) -> str: ...
+    def integrator(self) -> str:
+        """The name of its integrator."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The account's name, ``default`` for the one that is made by itself."""
+
     @property
-    def credentials(self) -> str: ...
+    def credentials(self) -> str:
+        """Sealed text, empty for none."""
 
 
 def credentials(connection: Account) -> dict[str, str]:

@@ -145,8 +145,8 @@ class TestIntegrators:
         "url",
         [
             "https://user:canary@api.test/", "https://canary@api.test/", "https://api.test/v 2/", " https://api.test/",
-            "https://api.test/\n", "ftp://api.test/", "api.test", "https:///v2", "https://api.test:x/", "https://a.test/?a=1",
-            "https://api.test/#a",
+            "https://api.test/\n", "ftp://api.test/", "api.test", "https:///v2", "https://api.test:x/",
+            "https://a.test/?a=1", "https://api.test/#a",
         ],
     )  # fmt: skip
     def test_a_base_url_that_cannot_be_is_named_without_repeating_it(self, url: str) -> None:
@@ -162,7 +162,8 @@ class TestIntegrators:
             assert ids(check_integrators()) == ["E004", "E004"]
 
     @pytest.mark.parametrize(
-        "limit", [RateLimit(0), RateLimit(-1), RateLimit(1, per=0), RateLimit(1, per=float("inf")), RateLimit(1, burst=2)]
+        "limit",
+        [RateLimit(0), RateLimit(-1), RateLimit(1, per=0), RateLimit(1, per=float("inf")), RateLimit(1, burst=2)],
     )
     def test_a_rate_that_cannot_be_kept_is_named(self, limit: RateLimit) -> None:
         integrator(rate_limit=[RateLimit(5), limit])
@@ -259,7 +260,8 @@ class TestDeployment:
         assert ids(check_deployment()) == ["W010"]
 
     def test_secrets_in_the_code_are_named_by_key_only(self) -> None:
-        integrator(auth=ApiKeyAuth("canary"), secret_key="canary", headers={"Authorization": "canary", "X-Shop": "1"})
+        headers = {"Authorization": "canary", "X-Shop": "1"}
+        integrator(auth=ApiKeyAuth("canary"), secret_key="canary", declared_headers=classmethod(lambda cls: headers))
         (found,) = check_deployment()
         assert found.id == "crudsync.W011"
         assert "Authorization, api_key, secret_key" in found.msg

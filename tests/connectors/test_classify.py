@@ -231,7 +231,9 @@ def test_an_excerpt_fits_any_database(body: bytes | str | None, shown: str) -> N
     assert classify.excerpt(body) == shown
 
 
-@pytest.mark.parametrize("name", ["password", "token", "access_token", "client_secret", "Authorization", "api_key", "apiKey"])
+@pytest.mark.parametrize(
+    "name", ["password", "token", "access_token", "client_secret", "Authorization", "api_key", "apiKey"]
+)
 def test_an_excerpt_hides_values_of_secret_names(name: str) -> None:
     body = json.dumps({"a": [{name: "c4n4ry"}], "b": "shown"}).encode()
     assert "c4n4ry" not in classify.excerpt(body)

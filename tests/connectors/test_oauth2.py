@@ -453,10 +453,9 @@ def test_nothing_is_renewed_inside_an_open_transaction() -> None:
     assert endpoint.asked == []
 
 
+@pytest.mark.pg
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_one_renews() -> None:
-    if database.vendor == "sqlite":
-        pytest.skip("threads share no in-memory SQLite database; runs on PostgreSQL")
     endpoint, row = Endpoint(), make()
     start = threading.Barrier(6)
     found: list[dict[str, str]] = []

@@ -102,6 +102,7 @@ def test_the_next_address_is_tried_where_one_refuses(resolver: Callable[[Resolve
     assert answer.response is not None
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # a server thread runs beside it
 def test_a_child_process_forgets_what_its_parent_was_resolving(resolver: Callable[[Resolver], None]) -> None:
     release = threading.Event()
     resolver(lambda *_: release.wait(5) and [])

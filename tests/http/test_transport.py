@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 import requests
 import responses
-from tests.http.conftest import RawServer, ok
 
 from sync.exceptions import (
     AddressRefused,
@@ -32,6 +31,7 @@ from sync.exceptions import (
 )
 from sync.http import Transport
 from sync.types import Answer, Request
+from tests.http.conftest import RawServer, ok
 
 Serve = Callable[[Any], RawServer]
 
@@ -85,7 +85,8 @@ def test_the_request_arrives_as_it_was_given(serve: Serve, transport: Transport)
     transport.send(post(server, "/p%2F1?a=b", headers={"X-One": "é", "Content-Length": "999", "Host": "other"}))
     host = server.url.removeprefix("http://")
     assert server.requests == [
-        f"POST /p%2F1?a=b HTTP/1.1\r\nX-One: é\r\nHost: {host}\r\nContent-Length: 7\r\n\r\n".encode("latin-1") + b'{"a":1}'
+        f"POST /p%2F1?a=b HTTP/1.1\r\nX-One: é\r\nHost: {host}\r\nContent-Length: 7\r\n\r\n".encode("latin-1")
+        + b'{"a":1}'
     ]
 
 
@@ -134,9 +135,7 @@ def test_connection_close_is_honoured(serve: Serve, transport: Transport, header
     assert server.connections == 2
 
 
-def test_an_idle_connection_grows_too_old(
-    serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_idle_connection_grows_too_old(serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(ok())
     response(transport.send(post(server)))
     monkeypatch.setattr("sync.http.pool.MAX_IDLE_S", -1.0)
@@ -207,7 +206,9 @@ def test_an_early_answer_to_a_body_that_nobody_reads_is_taken(transport: Transpo
         pytest.param(lambda sock, _: time.sleep(1.0), id="silence"),
         pytest.param(drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100), id="dripping header"),
         pytest.param(drip(ok(b"x" * 100)), id="dripping head and body"),
-        pytest.param(drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 50, 0.01), id="chunks"),
+        pytest.param(
+            drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 50, 0.01), id="chunks"
+        ),
     ],
 )
 def test_the_deadline_is_total(serve: Serve, transport: Transport, handler: Any) -> None:
@@ -427,7 +428,9 @@ def test_a_body_of_exactly_the_cap_is_read(serve: Serve, transport: Transport) -
         (b"", ConnectionLost),
     ],
 )
-def test_a_broken_answer_is_a_typed_doubt(serve: Serve, transport: Transport, data: bytes, error: type[Exception]) -> None:
+def test_a_broken_answer_is_a_typed_doubt(
+    serve: Serve, transport: Transport, data: bytes, error: type[Exception]
+) -> None:
     answer = transport.send(post(serve(once(data)), timeout_s=5))
     assert type(answer.error) is error
     assert isinstance(answer.error, DeliveryUnknown)
@@ -556,7 +559,9 @@ def test_a_call_is_logged_without_secrets(serve: Serve, transport: Transport, ca
     assert CANARY not in caplog.text + repr(answer) + repr(answer.response)
 
 
-@pytest.mark.parametrize("handler", [once(b""), once(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), once(b"junk\r\n\r\n")])
+@pytest.mark.parametrize(
+    "handler", [once(b""), once(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), once(b"junk\r\n\r\n")]
+)
 def test_an_error_is_logged_and_told_without_secrets(
     serve: Serve, transport: Transport, caplog: pytest.LogCaptureFixture, handler: Any
 ) -> None:
@@ -565,7 +570,9 @@ def test_an_error_is_logged_and_told_without_secrets(
     answer = transport.send(post(server, f"/?token={CANARY}", headers={"Authorization": CANARY}))
     assert isinstance(answer.error, DeliveryUnknown)
     assert "token=***" in caplog.text
-    told = caplog.text + repr(answer) + str(answer.error) + repr(answer.error.__cause__) + repr(answer.error.__context__)
+    told = (
+        caplog.text + repr(answer) + str(answer.error) + repr(answer.error.__cause__) + repr(answer.error.__context__)
+    )
     assert CANARY not in told
 
 
@@ -625,6 +632,7 @@ def test_a_session_for_an_sdk_sends_and_reads(serve: Serve, transport: Transport
     assert [request.partition(b"\r\n\r\n")[2] for request in server.requests] == [b'{"\\u00e4": 1}', b"text", b"k=v"]
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # a server thread runs beside it
 def test_a_child_process_does_not_touch_its_parents_connections(serve: Serve, transport: Transport) -> None:
     server = serve(ok())
     response(transport.send(post(server)))
@@ -643,7 +651,7 @@ def tls_server(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _tls_server(home: Path) -> Iterator[tuple[str, str]]:
-    import ssl  # noqa: PLC0415 - only these tests speak TLS
+    import ssl
 
     certificate = self_signed(home)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -671,11 +679,11 @@ def _tls_server(home: Path) -> Iterator[tuple[str, str]]:
 
 
 def self_signed(home: Path) -> str:
-    import datetime as dt  # noqa: PLC0415 - only here
+    import datetime as dt
 
-    from cryptography import x509  # noqa: PLC0415 - only here
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - only here
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - only here
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
@@ -694,9 +702,7 @@ def self_signed(home: Path) -> str:
     )
     path = home / "server.pem"
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return str(path)

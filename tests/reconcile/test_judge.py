@@ -17,7 +17,9 @@ objects = st.dictionaries(st.text(max_size=5), values, max_size=5)
 
 
 @given(sent=objects, own=objects)
-def test_a_row_that_shows_what_was_sent_agrees_whatever_else_it_shows(sent: dict[str, Any], own: dict[str, Any]) -> None:
+def test_a_row_that_shows_what_was_sent_agrees_whatever_more_it_shows(
+    sent: dict[str, Any], own: dict[str, Any]
+) -> None:
     assert agrees(json.dumps(sent), None, {**own, **sent})
 
 

@@ -43,8 +43,8 @@ class Remote:
         class Listed:
             name = "shop"
 
-            def __init__(self, object_type: str, model: Any = None, connection: str = "default") -> None:
-                assert (object_type, connection) == ("group", "default")
+            def __init__(self, object_type: str, model: Any = None, connection: Any = "default") -> None:
+                assert (object_type, connection.name) == ("group", "default")
 
             @classmethod
             def types(cls) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_the_wrong_key_is_an_error_that_shows_no_text() -> None:
             assert text not in str(raised.value)
 
 
-@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text[:20] + "AA" + text[22:], lambda text: "é"])
+@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text[:20] + "AA" + text[22:], lambda _: "é"])
 def test_a_text_that_was_changed_is_an_error(change: object) -> None:
     with keys(OLD):
         text = seal({"token": "canary"})

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         """Add ``--dry-run``."""
         parser.add_argument("--dry-run", action="store_true", help="Only check that every connection can be read.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         """Rotate, or say which connection cannot be read."""
         dry_run: bool = options["dry_run"]
         using = router.db_for_write(Connection)

@@ -154,9 +154,9 @@ def decode(cursor: str) -> str | int:
         raise ValueError("unknown cursor")
     try:
         told = json.loads(base64.urlsafe_b64decode(cursor[2:]))
-    except binascii.Error as exc:
+        return told if isinstance(told, str) else int(told)
+    except (binascii.Error, TypeError) as exc:
         raise ValueError("unknown cursor") from exc
-    return told if isinstance(told, str) else int(told)
 
 
 def _path(cursor: str, page: Page, request: Request) -> str:
