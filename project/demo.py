@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
-        with _home(options.once) as home:
+        with _home(options) as home:
             return _run(home, options)
     except StackError as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--once", action="store_true", help="seed, wait until all is synced, report, and end")
     parser.add_argument("--count", type=int, default=100, help="products to have (default 100)")
     parser.add_argument("--port", type=int, help=f"of the site (default {WEB_PORT}, or a free one)")
+    parser.add_argument("--home", type=Path, help="where it keeps its files (default .demo; --once: a fresh place)")
     parser.add_argument("--timeout", type=float, default=120, help="seconds that --once waits (default 120)")
     return parser
 
@@ -67,16 +68,16 @@ def _interrupt(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def _home(once: bool) -> Iterator[Path]:
+def _home(options: argparse.Namespace) -> Iterator[Path]:
     """Yield the directory of what the demo keeps: a fresh one for --once, else the one of last time.
 
     With a database of one's own it is always the lasting one: the sandbox's objects belong to that database's rows.
     """
-    if once and "DATABASE_URL" not in os.environ:
+    if options.home is None and options.once and "DATABASE_URL" not in os.environ:
         with tempfile.TemporaryDirectory(prefix="crudsync-demo-") as name:
             yield Path(name)
         return
-    home = ROOT / ".demo"
+    home = (options.home or ROOT / ".demo").resolve()
     home.mkdir(exist_ok=True)
     yield home
 
@@ -134,6 +135,7 @@ def _environment(home: Path, sandbox: int) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "SANDBOX_URL": f"http://{LOOPBACK}:{sandbox}/",
         "HOST": LOOPBACK,
+        "GUNICORN_CMD_ARGS": "--no-control-socket",
         "PYTHONUNBUFFERED": "1",
     }
     return {**chosen, **os.environ, **needed}

@@ -65,7 +65,18 @@ class Stack:
 
     def start_site(self, port: int) -> None:
         """Start web, worker and beat by the Procfile's own lines; web listens on ``port``."""
-        command = [sys.executable, "-m", "honcho", "start", "-f", str(ROOT / "Procfile"), "-e", os.devnull, "-p", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "honcho",
+            "start",
+            "-f",
+            str(ROOT / "Procfile"),
+            "-e",
+            os.devnull,
+            "-p",
+            str(port),
+        ]
         self._start("site", command, port)
 
     def manage(self, *arguments: str, check: bool = True) -> int:

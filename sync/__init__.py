@@ -35,6 +35,53 @@ if TYPE_CHECKING:
     from sync.resync.handle import SyncField, of
     from sync.types import BulkSpec, DjangoModelProtocol, ObjectTypeDefinition, RateLimit, Request, RetryPolicy
 
+__all__ = [
+    "BOTH",
+    "IN",
+    "OUT",
+    "ActorMiddleware",
+    "ApiKeyAuth",
+    "Auth",
+    "BaseIntegrator",
+    "BasicAuth",
+    "BearerAuth",
+    "BulkSpec",
+    "ConfigurationError",
+    "ConstraintViolation",
+    "CrudIntegrator",
+    "CrudSyncError",
+    "CursorPaginator",
+    "DeliveryUnknown",
+    "DjangoModelProtocol",
+    "HeaderNames",
+    "InTransaction",
+    "LinkHeaderPaginator",
+    "Map",
+    "NextUrlPaginator",
+    "NotSyncable",
+    "OAuth2ClientCredentials",
+    "OAuth2RefreshToken",
+    "ObjectBusy",
+    "ObjectError",
+    "ObjectType",
+    "ObjectTypeDefinition",
+    "OffsetPaginator",
+    "PageNumberPaginator",
+    "PayloadError",
+    "RateLimit",
+    "RateLimitExceeded",
+    "RemoteError",
+    "Request",
+    "RetryPolicy",
+    "SyncField",
+    "SyncQuerySet",
+    "actor",
+    "no_sync",
+    "of",
+    "register",
+]
+
+# Where each public name lives; loaded when asked for, since importing sync.apps must not load models.
 _HOMES: dict[str, tuple[str, ...]] = {
     "sync.capture": ("ActorMiddleware", "SyncQuerySet", "actor", "no_sync"),
     "sync.connectors.auth": ("ApiKeyAuth", "Auth", "BasicAuth", "BearerAuth"),
@@ -73,10 +120,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = [  # noqa: PLE0604 - loaded when asked for: importing sync.apps must not load models
-    *_HOME_OF,
-]
 
 
 def __getattr__(name: str) -> Any:

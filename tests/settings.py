@@ -14,8 +14,8 @@ os.environ.setdefault("SECRET_KEY", "for-tests-alone")
 os.environ.setdefault("ENV_FILE", os.devnull)  # what a developer keeps in .env is not what is tested
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")  # nothing listens there: a test asks for redis_server
 
-from project.settings import *  # noqa: E402, F403
-from project.settings import CRUDSYNC, DATABASES, SQLITE_OPTIONS  # noqa: E402
+from project.settings import *  # noqa: F403
+from project.settings import CRUDSYNC, DATABASES, SQLITE_OPTIONS
 
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

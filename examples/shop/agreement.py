@@ -1,4 +1,4 @@
-"""Do both sides agree? Compared from the shop's rows and what the remote holds, never from the library's own records."""
+"""Do both sides agree? Compared from the shop's rows and what the remote holds, never from the library's records."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def expected() -> dict[str, dict[str, Fields]]:
         "products": {row.sku: _product(row) for row in products.select_related("category").prefetch_related("tags")},
         "customers": {row.email: _customer(row) for row in Customer.objects.filter(is_active=True)},
         "orders": {
-            row.number: _order(row)
-            for row in Order.objects.filter(customer__is_active=True).select_related("customer")
+            row.number: _order(row) for row in Order.objects.filter(customer__is_active=True).select_related("customer")
         },
     }
 

@@ -34,7 +34,9 @@ def seed(count: int = 100) -> dict[str, int]:
     _products(count, shelves, draw)
     customers = _customers(max(1, count // 4))
     _orders(count // 2, customers, draw)
-    return {model._meta.model_name or "": model._default_manager.count() for model in (Category, Product, Customer, Order)}
+    return {
+        model._meta.model_name or "": model._default_manager.count() for model in (Category, Product, Customer, Order)
+    }
 
 
 def _categories() -> list[Category]:

@@ -74,7 +74,7 @@ def _plain_secrets(cls: Any) -> Iterator[str]:
         yield from auth.plain_secrets()
     if isinstance(key := getattr(cls, "secret_key", None), str) and key and not is_reference(key):
         yield "secret_key"
-    declared = getattr(cls, "declared_headers", dict)()
+    declared: dict[str, str] = getattr(cls, "declared_headers", dict)()
     yield from (str(name) for name, value in declared.items() if is_secret_name(str(name)) and value)
 
 

@@ -59,7 +59,8 @@ def _values(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 def _integrators(settings: conf.Settings) -> Iterator[CheckMessage]:
     known = registry.integrators()
-    for name, given in settings.integrators.items():
+    declared: Mapping[str, Any] = settings.integrators  # a person wrote it: the values may be anything
+    for name, given in declared.items():
         if name not in known:
             text = f"CRUDSYNC['integrators'] has {name!r}, which is not registered."
             yield message("W002", text, hint=_near(name, known))

@@ -20,7 +20,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 LANES: Mapping[str, Lane] = {"live": Lane.LIVE, "bulk": Lane.BULK}
 TEXTS = ("name", "endpoint", "update_method", "envelope", "id_path", "version", "idempotency", "external_id", "items")
-SECONDS: Mapping[str, bool] = {"key_ttl": False, "lookup_lag": True, "rest_s": True, "timeout_s": False, "connect_s": False}
+SECONDS = {"key_ttl": False, "lookup_lag": True, "rest_s": True, "timeout_s": False, "connect_s": False}
 """Options that are seconds, and whether none at all is a value."""
 
 FLAGS = ("client_id", "can_read", "compress")
@@ -98,8 +98,9 @@ def bulk_of(value: Any) -> BulkSpec | None:
         raise wrong("bulk", value, "a BulkSpec, or a dict of its fields")
     if not value.key or not (value.create or value.update):
         raise wrong("bulk", value, "a key, and a path for create, update or both")
-    if isinstance(value.size, bool) or not isinstance(value.size, int) or value.size < 1:
-        raise wrong("bulk size", value.size, "a whole number of objects, 1 or more")
+    size: Any = value.size
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise wrong("bulk size", size, "a whole number of objects, 1 or more")
     return value
 
 

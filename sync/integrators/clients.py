@@ -181,7 +181,7 @@ def client_of(integrator: Any, connection: Connection) -> Client:
     """
     key = (integrator, connection.pk)
     kept = _clients.get(key)
-    if kept is not None and connection.pk is not None and kept.connection.updated_at == connection.updated_at:
+    if kept is not None and kept.connection.updated_at == connection.updated_at:
         return kept
     with _lock:
         made = Client(integrator, connection)
@@ -204,7 +204,7 @@ def forget() -> None:
         client.close()
 
 
-def _forget(*, setting: str, **kwargs: object) -> None:
+def _forget(*, setting: str, **_: object) -> None:
     if setting == conf.SETTING:
         forget()
 

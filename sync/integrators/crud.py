@@ -42,12 +42,12 @@ class CrudIntegrator(Speaker):
         self.validate_object()
 
     @staticmethod
-    def set_object_types(*args: Any, **kwargs: Any) -> Mapping[str, Any]:
+    def set_object_types(*args: Any, **kwargs: Any) -> Mapping[str, Any]:  # noqa: ARG004 - older packages pass some
         """Return the object types by name: ObjectType, or ``{"model": …, "endpoint": …}``."""
         return {}
 
     @staticmethod
-    def set_data_constraints(*args: Any, **kwargs: Any) -> Mapping[str, Mapping[str, Any]]:
+    def set_data_constraints(*args: Any, **kwargs: Any) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG004
         """Return forbidden values by object type and field: ``{"product": {"status": ["archived"]}}``."""
         return {}
 
@@ -99,7 +99,7 @@ class CrudIntegrator(Speaker):
             RemoteError: the remote, or the way to it, said no.
         """
         outcome = self._run(Verb.CREATE, object_id, extra_headers)
-        return self._result(outcome, outcome.remote_id)
+        return self._result(outcome.remote_id)
 
     @hook
     def update_object(self, object_id: Any = None, extra_headers: Mapping[str, str] | None = None) -> Any:
@@ -115,7 +115,7 @@ class CrudIntegrator(Speaker):
             CrudSyncError: as create_object().
         """
         outcome = self._run(Verb.UPDATE, object_id, extra_headers)
-        return self._result(outcome, outcome.remote_id if outcome.data is None else outcome.data)
+        return self._result(outcome.remote_id if outcome.data is None else outcome.data)
 
     @hook
     def delete_object(self, object_id: Any = None, extra_headers: Mapping[str, str] | None = None) -> Any:
@@ -131,7 +131,7 @@ class CrudIntegrator(Speaker):
             CrudSyncError: as create_object().
         """
         outcome = self._run(Verb.DELETE, object_id, extra_headers)
-        return self._result(outcome, (outcome.remote_id or "") if outcome.data is None else outcome.data)
+        return self._result((outcome.remote_id or "") if outcome.data is None else outcome.data)
 
     # --- what the drain needs for them ---
 
@@ -229,6 +229,7 @@ class CrudIntegrator(Speaker):
             raise NotSyncable(f"this {self.object_type} is not saved", hint="save it first, or give its data as a dict")
         return object_id_of(row.pk)
 
-    def _result(self, outcome: Outcome, usual: Any) -> Any:
+    def _result(self, usual: Any) -> Any:
+        """Return what validate_response() of the integrator's own gave, else the usual."""
         hooked = overridden(type(self), "validate_response") and self._validated is not None
         return self._validated if hooked else usual

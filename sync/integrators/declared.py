@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -116,7 +117,7 @@ def _rules(cls: type[Any], spec: ObjectType, fields: Any) -> tuple[Forbidden, ..
 
 def _values(given: Any) -> tuple[Any, ...]:
     """Return forbidden values in the form they have in a payload; a text is one value, not its letters."""
-    several = isinstance(given, Sequence | Set) and not isinstance(given, str | bytes)
+    several = isinstance(given, Sequence | AbstractSet) and not isinstance(given, str | bytes)
     values = tuple(given) if several else (given,)
     try:
         return tuple(json_value(value, "a forbidden value") for value in values)
@@ -150,7 +151,7 @@ def _asked(cls: type[Any], method: str) -> Any:
         ) from error
 
 
-def _forget(*, setting: str, **kwargs: object) -> None:
+def _forget(*, setting: str, **_: object) -> None:
     if setting == conf.SETTING:  # types hold defaults of the settings
         _types.clear()
         _constraints.clear()

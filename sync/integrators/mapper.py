@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +25,8 @@ COLUMNS = (DeferredAttribute, ForeignKeyDeferredAttribute)
 """Descriptors whose value is the one in the instance's dict."""
 
 Step = Callable[[Any, dict[str, Any], Mapping[str, Any]], None]
+"""Puts one value into a payload: takes the row, the payload, and the parents' remote ids."""
+
 
 
 class Mapper(Protocol):
@@ -39,11 +41,20 @@ class Mapper(Protocol):
     parents: tuple[ParentSpec, ...]
     many: tuple[ParentSpec, ...]
 
-    def payload(self, instance: Any, remote_ids: Mapping[str, Any]) -> dict[str, type_json]: ...
-    def parent_ids(self, instance: Any) -> dict[str, str | None]: ...
-    def many_ids(self, instance: Any) -> dict[str, tuple[str, ...]]: ...
-    def write_back(self, data: type_json) -> dict[str, Any]: ...
-    def row_values(self, payload: Mapping[str, type_json]) -> dict[str, Any]: ...
+    def payload(self, instance: Any, remote_ids: Mapping[str, Any]) -> dict[str, type_json]:
+        """Return what is sent for a row."""
+
+    def parent_ids(self, instance: Any) -> dict[str, str | None]:
+        """Return the object ids of a row's parents by key of the payload."""
+
+    def many_ids(self, instance: Any) -> dict[str, tuple[str, ...]]:
+        """Return the object ids behind a row's many-to-many fields by key of the payload."""
+
+    def write_back(self, data: type_json) -> dict[str, Any]:
+        """Return the remote's values for the fields that it owns."""
+
+    def row_values(self, payload: Mapping[str, type_json]) -> dict[str, Any]:
+        """Return the values of a new row from a payload that was sent."""
 
 
 class ModelMapper:
@@ -53,12 +64,15 @@ class ModelMapper:
         model: of the rows.
         maps: as declared, or the default ones.
         binary: the body is sent as bytes.
+        strangers: values of ``via`` that the integrator has no type for: such a reference cannot be sent.
 
     Raises:
         ConfigurationError: code ``bad_map``: a field that is not there, or cannot be mapped so.
     """
 
-    def __init__(self, model: type[Model], maps: Sequence[Map], *, binary: bool = False) -> None:
+    def __init__(
+        self, model: type[Model], maps: Sequence[Map], *, binary: bool = False, strangers: Collection[str] = ()
+    ) -> None:
         self.model = model
         self.maps = tuple(maps)
         self.binary = binary
@@ -69,13 +83,15 @@ class ModelMapper:
         self._steps: list[Step] = []
         for entry in self.maps:
             field = field_of(model, entry)
-            if entry.via:
+            if entry.via and entry.via in strangers:
+                self._steps.append(_stranger(entry, field))
+            elif entry.via:
                 (many if field.many_to_many else parents).append(_parent(entry, field))
                 self._steps.append(_reference(entry.target))
             elif entry.outward and _is_plain(model, field, entry):
                 self._plain.append((entry.target, field.attname))
             elif entry.outward:
-                self._steps.append(_step(entry, field, binary))
+                self._steps.append(_step(entry, binary))
         self.parents = tuple(parents)
         self.many = tuple(many)
         self._inward = [(entry, field_of(model, entry)) for entry in self.maps if entry.inward]
@@ -216,11 +232,11 @@ def _is_plain(model: type[Model], field: Any, entry: Map) -> bool:
     return attname is not None and type(getattr(model, attname, None)) in COLUMNS
 
 
-def _step(entry: Map, field: Any, binary: bool) -> Step:
+def _step(entry: Map, binary: bool) -> Step:
     names = entry.field.split(".")
     path = entry.target.split(".")
 
-    def run(instance: Any, out: dict[str, Any], remote_ids: Mapping[str, Any]) -> None:
+    def run(instance: Any, out: dict[str, Any], _: Mapping[str, Any]) -> None:
         value = _read(instance, names)
         if entry.to is not None:
             value = _called(entry.to, value, f"to= of {entry.field!r}")
@@ -234,9 +250,24 @@ def _step(entry: Map, field: Any, binary: bool) -> Step:
 def _reference(target: str) -> Step:
     path = target.split(".")
 
-    def run(instance: Any, out: dict[str, Any], remote_ids: Mapping[str, Any]) -> None:
+    def run(_: Any, out: dict[str, Any], remote_ids: Mapping[str, Any]) -> None:
         value = remote_ids.get(target)
         put(out, path, list(value) if isinstance(value, list | tuple) else value)
+
+    return run
+
+
+def _stranger(entry: Map, field: Any) -> Step:
+    path = entry.target.split(".")
+
+    def run(instance: Any, out: dict[str, Any], _: Mapping[str, Any]) -> None:
+        if field.many_to_many or getattr(instance, field.attname) is not None:
+            raise PayloadError(
+                f"{entry.field} refers to a {entry.via!r}, which this integrator does not sync",
+                code="unknown_parent",
+                hint=f"declare {entry.via!r} in set_object_types(), or leave the field out",
+            )
+        put(out, path, None)
 
     return run
 
@@ -311,4 +342,5 @@ def _related_ids(instance: Any, name: str) -> tuple[str, ...]:
     field = instance._meta.get_field(name)
     through = field.remote_field.through
     rows = through._base_manager.using(instance._state.db).filter(**{field.m2m_field_name(): instance.pk})
-    return tuple(sorted(object_id_of(pk) for pk in rows.values_list(f"{field.m2m_reverse_field_name()}__pk", flat=True)))
+    pks = rows.values_list(f"{field.m2m_reverse_field_name()}__pk", flat=True)
+    return tuple(sorted(object_id_of(pk) for pk in pks))

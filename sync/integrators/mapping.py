@@ -58,10 +58,12 @@ class Map:
     default: Any = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.field, str) or not self.field:
+        field: Any = self.field
+        if not isinstance(field, str) or not field:
             raise bad_map(f"a Map cannot be made of {self.field!r}", "give the name of a model field")
-        object.__setattr__(self, "target", self.target or self.field)
-        if not isinstance(self.target, str) or not all(self.target.split(".")):
+        target: Any = self.target or field
+        object.__setattr__(self, "target", target)
+        if not isinstance(target, str) or not all(target.split(".")):
             raise bad_map(f"{self.target!r} is no key of a payload", "give a name, or names joined by dots")
         if self.direction not in tuple(Direction):
             raise bad_map(f"{self.direction!r} is no direction", "give OUT, IN or BOTH")
@@ -113,8 +115,9 @@ def as_maps(fields: Sequence[Map | str]) -> tuple[Map, ...]:
     if isinstance(fields, str | Map) or not isinstance(fields, Sequence):
         raise bad_map(f"fields cannot be {fields!r}", "give a list of Map(...) and field names")
     maps = tuple(Map(entry) if isinstance(entry, str) else entry for entry in fields)
-    if wrong := next((entry for entry in maps if not isinstance(entry, Map)), None):
-        raise bad_map(f"fields cannot hold {wrong!r}", "give a list of Map(...) and field names")
+    others: list[Any] = [entry for entry in list[Any](maps) if not isinstance(entry, Map)]
+    if others:
+        raise bad_map(f"fields cannot hold {others[0]!r}", "give a list of Map(...) and field names")
     if not maps:
         raise bad_map("fields is empty", "leave it out for the model's own fields")
     for side in ("outward", "inward"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db.models import Model, Q
@@ -20,7 +20,7 @@ from sync.integrators.mapping import Map, as_maps, default_fields
 from sync.integrators.rates import rate_limits
 from sync.integrators.serializers import SerializerMapper, references
 from sync.retry import policy
-from sync.types import BulkSpec, Lane, ParentSpec, RateLimit, RetryPolicy, Verb
+from sync.types import Lane, ParentSpec, RateLimit, RetryPolicy, Verb
 
 if TYPE_CHECKING:
     Condition = Q | Callable[[Any], bool]
@@ -103,7 +103,7 @@ class ObjectType:
     items: str = ""
     rest_s: float = None  # type: ignore[assignment]
     priority: str | Lane = "live"
-    bulk: BulkSpec | Mapping[str, Any] | None = None
+    bulk: Any = None
     sync_when: Condition | None = None
     rate_limit: RateLimit | Mapping[str, Any] | Sequence[RateLimit | Mapping[str, Any]] | None = None
     retry: str | RetryPolicy | Mapping[str, Any] | None = None
@@ -115,7 +115,7 @@ class ObjectType:
     siblings: Mapping[str, type[Any]] = field(default_factory=dict, repr=False)
     free: bool = field(default=False, repr=False)
 
-    def __new__(cls, *args: Any, **given: Any) -> ObjectType:
+    def __new__(cls, *args: Any, **given: Any) -> Self:
         """Refuse unknown options with the nearest known one in the hint."""
         known(given, OPTIONS, "an object type")
         for name in ("model", "endpoint"):
@@ -129,8 +129,8 @@ class ObjectType:
         check({entry.name: getattr(self, entry.name) for entry in fields(self)})
         settings = conf.current()
         made = {
-            "lookup_lag": settings.lookup_lag_s if self.lookup_lag is None else self.lookup_lag,
-            "rest_s": settings.rest_s if self.rest_s is None else self.rest_s,
+            "lookup_lag": _or(self.lookup_lag, settings.lookup_lag_s),
+            "rest_s": _or(self.rest_s, settings.rest_s),
             "natural_key": _names(self.natural_key),
             "priority": lane_of(self.priority),
             "bulk": bulk_of(self.bulk),
@@ -144,11 +144,11 @@ class ObjectType:
         self._check_more()
 
     def _check_more(self) -> None:
-        if self.serializer is not None and not (
-            isinstance(self.serializer, type) and hasattr(self.serializer, "to_representation")
-        ):
-            raise wrong("serializer", self.serializer, "the class of a DRF serializer")
-        if self.sync_when is not None and not isinstance(self.sync_when, Q) and not callable(self.sync_when):
+        serializer: Any = self.serializer
+        if serializer is not None and not (isinstance(serializer, type) and hasattr(serializer, "to_representation")):
+            raise wrong("serializer", serializer, "the class of a DRF serializer")
+        condition: Any = self.sync_when
+        if condition is not None and not isinstance(condition, Q) and not callable(condition):
             raise wrong("sync_when", self.sync_when, "a Q, or a function of the instance")
         for name in ("paths", "methods", "lookup_params"):
             if not isinstance(getattr(self, name), Mapping):
@@ -220,12 +220,10 @@ class ObjectType:
             maps = (*maps, *self._references(maps))
         elif self.fields is None:
             maps = default_fields(self.model)
-        for entry in maps:
-            if entry.via:
-                self._check_via(entry)
+        strangers = frozenset(entry.via for entry in maps if entry.via and not self._knows(entry))
         if self.serializer is None:
-            return ModelMapper(self.model, maps, binary=binary)
-        return SerializerMapper(self.model, self.serializer, maps, binary=binary)
+            return ModelMapper(self.model, maps, binary=binary, strangers=strangers)
+        return SerializerMapper(self.model, self.serializer, maps, binary=binary, strangers=strangers)
 
     @cached_property
     def rest(self) -> RestOptions:
@@ -270,13 +268,22 @@ class ObjectType:
                 found.append(Map(source, key, via=vias[0]))
         return found
 
-    def _check_via(self, entry: Map) -> None:
+    def _knows(self, entry: Map) -> bool:
+        """Whether the type that ``via`` names is declared; a slip of the pen is an error.
+
+        A model that this integrator does not sync at all is none: rows without such a reference can be sent.
+        """
+        related = field_of(self.model, entry).related_model
         other = self.siblings.get(entry.via)
         if other is None:
-            raise wrong("via", entry.via, f"one of {', '.join(self.siblings)}", near(entry.via, self.siblings))
-        related = field_of(self.model, entry).related_model
+            known = [name for name, model in self.siblings.items() if _same(model, related)]
+            if known or near(entry.via, self.siblings):
+                hint = f"did you mean {known[0]!r}?" if known else near(entry.via, self.siblings)
+                raise wrong("via", entry.via, "the name of a type", hint)
+            return False
         if not _same(other, related):
             raise wrong("via", entry.via, f"a type of {related._meta.label}: {entry.field!r} leads there")
+        return True
 
 
 OPTIONS = frozenset(entry.name for entry in fields(ObjectType))
@@ -305,6 +312,10 @@ def object_type_of(name: str, definition: Any) -> ObjectType:
     except ConfigurationError as error:
         error.args = (f"object type {name!r}: {error.message}",)
         raise
+
+
+def _or(value: Any, default: float) -> Any:
+    return default if value is None else value
 
 
 def _model(model: Any) -> type[Model]:

@@ -44,7 +44,8 @@ def after_error(verb: Verb, error: Exception, sent: Sequence[Outcome]) -> Outcom
     """
     detail = classify.printable(f"{verb}_object() raised {type(error).__name__}: {error}", 300)
     if sent:
-        return replace(sent[0], kind=OutcomeKind.HOOK_ERROR, code="hook_error", detail=detail) if sent[0].ok else sent[0]
+        hooked = replace(sent[0], kind=OutcomeKind.HOOK_ERROR, code="hook_error", detail=detail)
+        return hooked if sent[0].ok else sent[0]
     if isinstance(error, ObjectError):
         raise error
     if isinstance(error, RemoteError):

@@ -37,7 +37,8 @@ def _one(value: Any) -> RateLimit:
         known(value, KEYS, "a rate limit")
         if "limit" not in value:
             raise _wrong(dict(value))
-        value = RateLimit(**{key: tuple(item) if isinstance(item, list) else item for key, item in value.items()})
+        given: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        value = RateLimit(**given)
     if not isinstance(value, RateLimit):
         raise _wrong(value)
     return check(value)

@@ -34,11 +34,12 @@ def find(spec: ObjectType, object_id: Any) -> Model | None:
     column = _own_reference(spec.model)
     if column is not None:
         reference = taken(column, object_id, strict=False)
-        found = rows.filter(**{OWN_REFERENCE: reference}).first() if reference is not MISSING else None
+        found: Model | None = rows.filter(**{OWN_REFERENCE: reference}).first() if reference is not MISSING else None
         if found is not None:
             return found
     pk = pk_of(spec.model, str(object_id))
-    return rows.filter(pk=pk).first() if pk is not None else None
+    row: Model | None = rows.filter(pk=pk).first() if pk is not None else None
+    return row
 
 
 def create(
@@ -65,7 +66,7 @@ def create(
         values.update(spec.mapper.write_back(shown))
     if object_id is not None and _own_reference(spec.model) is not None:
         values[OWN_REFERENCE] = object_id
-    row = spec.model(**values)
+    row: Model = spec.model(**values)
     with unrecorded():
         row.save(using=alias(), force_insert=True)
     return row
@@ -92,7 +93,7 @@ def _parents(spec: ObjectType, connection: Connection, payload: Mapping[str, Any
         object_id = bound.values_list("object_id", flat=True).first()
         other = spec.model._meta.get_field(parent.field).related_model
         if object_id is not None and other is not None:
-            values[parent.attname] = pk_of(other, object_id)  # type: ignore[arg-type]
+            values[parent.attname] = pk_of(other, object_id)
     return values
 
 

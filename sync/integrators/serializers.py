@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Manager
@@ -31,13 +31,22 @@ class SerializerMapper:
         serializer: the class.
         maps: laid over what the serializer gives; references (``via``) and write-back are declared here.
         binary: the body is sent as bytes.
+        strangers: as for ModelMapper.
     """
 
-    def __init__(self, model: type[Model], serializer: type[Any], maps: Sequence[Map], *, binary: bool = False) -> None:
+    def __init__(
+        self,
+        model: type[Model],
+        serializer: type[Any],
+        maps: Sequence[Map],
+        *,
+        binary: bool = False,
+        strangers: Collection[str] = (),
+    ) -> None:
         self.model = model
         self.serializer = serializer
         self.binary = binary
-        self._overlay = ModelMapper(model, maps, binary=binary)
+        self._overlay = ModelMapper(model, maps, binary=binary, strangers=strangers)
         self._local = threading.local()
         self.parents = self._overlay.parents
         self.many = self._overlay.many
@@ -78,7 +87,8 @@ class SerializerMapper:
             PayloadError: a field does not take its value.
         """
         mapped = {entry.field for entry in self._overlay.maps}
-        plain = [Map(source, key) for source, key in self._sources() if source not in mapped and self._is_column(source)]
+        sources = [(source, key) for source, key in self._sources() if source not in mapped]
+        plain = [Map(source, key) for source, key in sources if self._is_column(source)]
         return {**ModelMapper(self.model, plain).row_values(payload), **self._overlay.row_values(payload)}
 
     def _is_column(self, source: str) -> bool:

@@ -117,7 +117,7 @@ class Speaker(BaseIntegrator):
     # --- payload ---
 
     @hook
-    def route(self, instance: Any) -> Collection[str] | None:
+    def route(self, instance: Any) -> Collection[str] | None:  # noqa: ARG002 - for the host's own
         """Return the names of the connections that an instance goes to; None: all of them."""
         return None
 
@@ -188,7 +188,7 @@ class Speaker(BaseIntegrator):
     # --- request ---
 
     @hook
-    def before_send(self, request: Request) -> Request | None:
+    def before_send(self, request: Request) -> Request | None:  # noqa: ARG002 - for the host's own
         """Change a request before it is journaled and sent: return another one, or None to send it as it is."""
         return None
 
@@ -366,7 +366,7 @@ class Speaker(BaseIntegrator):
             return outcome
         try:
             self._validated = self.validate_response(answer.response)
-        except Exception as error:  # noqa: BLE001 - the host's code; what the remote did stands
+        except Exception as error:  # the host's code; what the remote did stands
             logger.exception("validate_response() of %s failed", type(self).__name__)
             return outcome if nameless else failed(outcome, error)
         known = usable_id(self._validated) if call.verb is Verb.CREATE else None

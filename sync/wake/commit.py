@@ -61,13 +61,14 @@ def ring_on_commit(resolve: Resolve, label: str, using: str = "default") -> None
             bell.add(resolve, label)
             connection.on_commit(bell.ring, robust=True)
         return
-    entry, bell = _pending(connection)
+    bell, savepoints = _pending(connection)
     bell.add(resolve, label)
-    if entry is None or entry != set(connection.savepoint_ids):
+    # A callback of this savepoint, or of one around it, lives at least as long as this change.
+    if savepoints is None or not savepoints <= set(connection.savepoint_ids):
         connection.on_commit(bell.ring, robust=True)
 
 
-def _pending(connection: BaseDatabaseWrapper) -> tuple[set[str | None] | None, Bell]:
+def _pending(connection: BaseDatabaseWrapper) -> tuple[Bell, set[Any] | None]:
     """Return this transaction's bell, and the savepoints of its latest callback (None: a new bell).
 
     Where none of a bell's callbacks waits any more, its transaction is over or rolled back.
@@ -78,7 +79,7 @@ def _pending(connection: BaseDatabaseWrapper) -> tuple[set[str | None] | None, B
         waiting: list[Any] = connection.run_on_commit
         for entry in reversed(waiting):
             if getattr(entry[1], "__self__", None) is known:
-                return entry[0], known
+                return known, entry[0]
     bell = Bell()
     setattr(connection, ATTRIBUTE, bell)
-    return None, bell
+    return bell, None

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,10 +18,9 @@ RUN_ID = scripts.Script("return ARGV[1]")
 
 
 @pytest.fixture
-def awake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def awake(monkeypatch: pytest.MonkeyPatch) -> None:
     """No rest after a failure."""
     monkeypatch.setattr(rooms, "SHORTEST_REST_S", 0.0)
-    yield
 
 
 def test_commands_are_sent_together_and_answered_in_order(wire: Link) -> None:
@@ -123,9 +121,13 @@ def test_closing_a_link_forgets_what_failed(server: RedisServer) -> None:
 
 
 def test_an_interrupted_call_leaves_no_answer_behind(wire: Link, server: RedisServer) -> None:
-    with pytest.raises(KeyboardInterrupt), wire._line() as line:
-        line.wire.send_command("ECHO", "unread")
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with wire._line() as line:
+            line.wire.send_command("ECHO", "unread")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert wire.call(("ECHO", "mine")) == [b"mine"]
     assert not wire.rest_s
 

@@ -34,7 +34,7 @@ def _version(programs: Path) -> int:
 
 
 def programs() -> Path | None:
-    """Return the directory of ``initdb`` and ``pg_ctl``: PATH, Debian's newest, the wheel's; None where there is none."""
+    """Return the directory of ``initdb`` and ``pg_ctl``: on PATH, Debian's newest, or the wheel's; else None."""
     on_path = shutil.which("pg_ctl")
     if on_path and shutil.which("initdb"):
         return Path(on_path).parent

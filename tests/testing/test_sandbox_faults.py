@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -400,12 +401,8 @@ def test_a_drip_ends_when_the_client_leaves(client):
     client.remote.fault("drip_headers", seconds=5)
     with pytest.raises(requests.Timeout):
         client("GET", "/products", timeout=0.1)
-    client.remote.wait(lambda: not client.server._threads - _own_threads(client), timeout_s=3)
-
-
-def _own_threads(client):
-    """Return the threads that serve connections which are still alive: those of the side door."""
-    return {thread for thread in client.server._threads if not thread.is_alive()}
+    serving = client.remote.journal()[0].client  # its thread bears the client's address
+    client.remote.wait(lambda: serving not in {thread.name for thread in threading.enumerate()}, timeout_s=3)
 
 
 @pytest.mark.parametrize(

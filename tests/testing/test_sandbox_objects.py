@@ -385,7 +385,9 @@ def test_a_bulk_answer_holds_fewer_objects_than_were_sent_and_names_the_others(s
 
 
 @pytest.mark.parametrize(
-    "bad", [{"status": "bad"}, {"email": "taken"}, {"email": "twice"}, 7], ids=["invalid", "taken", "twice", "no object"]
+    "bad",
+    [{"status": "bad"}, {"email": "taken"}, {"email": "twice"}, 7],
+    ids=["invalid", "taken", "twice", "no object"],
 )
 def test_one_bad_item_refuses_an_atomic_batch_and_nothing_is_stored(start, bad):
     client = start(invalid={"status": ["bad"]}, unique=["email"], bulk_atomic=True)

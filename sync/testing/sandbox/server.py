@@ -131,6 +131,7 @@ class SandboxServer:
                 request = wire.read()
             except BadRequest as exc:
                 connection.sendall(transmit.encoded(error(exc.status, "bad_request", str(exc)), _nobody()))
+                transmit.linger(connection)
                 return
             if request is None or not self._answer(connection, request):
                 return

@@ -46,7 +46,8 @@ class Store:
         held = self.collection(collection)
         old = held.items.get(item_id)
         self.revision += 1
-        now, monotonic = time.time(), time.monotonic()
+        # Whole microseconds, as bodies show them: else a client's watermark would lie past the object it was read from.
+        now, monotonic = round(time.time(), 6), time.monotonic()
         item = Item(
             id=item_id,
             fields=dict(fields),

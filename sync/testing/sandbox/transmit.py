@@ -21,6 +21,7 @@ REASONS = {
     501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 }  # fmt: skip
 GZIP_FROM = 512
+LINGER_S = 1.0
 BLOCK = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
 
 Stopping = Callable[[], bool]
@@ -102,6 +103,15 @@ def reset(connection: socket.socket) -> None:
     """Close with RST: what a crashed server or a rude middlebox does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def linger(connection: socket.socket) -> None:
+    """Read what the client still sends, for a second: closing over unread bytes would take our answer back."""
+    connection.settimeout(LINGER_S)
+    connection.shutdown(socket.SHUT_WR)
+    until = time.monotonic() + LINGER_S
+    while time.monotonic() < until and connection.recv(1 << 16):
+        continue
 
 
 def _stays(request: Request) -> bool:

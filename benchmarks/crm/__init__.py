@@ -1,0 +1,1 @@
+"""The application that the benchmarks sync: one model, one remote."""

@@ -1,0 +1,36 @@
+"""The opponent, as its users write it: one task per save, a session per process, the result kept."""
+
+from __future__ import annotations
+
+import requests
+from celery import shared_task
+from django.conf import settings
+from django.db.models.signals import post_save
+
+from benchmarks.crm.models import Tasked
+
+session = requests.Session()
+session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=16))
+
+
+@shared_task(name="crm.push", ignore_result=False)
+def push(pk: int) -> str:
+    """Send one row, and keep its remote id."""
+    row = Tasked.objects.get(pk=pk)
+    data = {name: getattr(row, name) for name in ("name", "email", "phone", "company", "city", "score")}
+    response = session.post(f"{settings.REMOTE_URL}contacts", json=data, timeout=10)
+    response.raise_for_status()
+    row.remote_id = response.json()["id"]
+    row.save(update_fields=["remote_id"])
+    return row.remote_id
+
+
+def enqueue(sender: type[Tasked], instance: Tasked, created: bool, **kwargs: object) -> None:
+    """What a post_save receiver usually does."""
+    if created:
+        push.delay(instance.pk)
+
+
+def connect() -> None:
+    """Switch the opponent on."""
+    post_save.connect(enqueue, sender=Tasked, dispatch_uid="crm.push")

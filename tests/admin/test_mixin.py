@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from examples.shop.models import Category, Product
+from sync.models import Binding, Connection, Operation, State
+from sync.types import Wanted
+
+LIST = "/admin/shop/product/"
+
+
+def page(client: Client, url: str, **data: Any) -> str:
+    answer = client.get(url, data)
+    assert answer.status_code == 200, answer.status_code
+    return str(answer.content.decode())
+
+
+def history_of(product: Product) -> str:
+    return f"{LIST}{product.pk}/crudsync/"
+
+
+def test_the_list_shows_each_object_s_state(
+    admin: Client, product: Product, category: Category, bind: Callable[..., Binding]
+) -> None:
+    bind(product, state=State.HELD)
+    Product.objects.create(category=category, name="Axe", sku="axe", price=1)
+    text = page(admin, LIST)
+    assert 'crudsync-badge crudsync-held">held' in text
+    assert 'crudsync-badge crudsync-unknown">not synced yet' in text
+
+
+def test_an_object_of_two_accounts_shows_both(admin: Client, product: Product, bind: Callable[..., Binding]) -> None:
+    bind(product)
+    bind(product, connection=Connection.objects.create(integrator="shop", name="berlin"), state=State.DEAD)
+    text = page(admin, LIST)
+    assert 'shop/default: <span class="crudsync-badge crudsync-synced">synced' in text
+    assert 'shop/berlin: <span class="crudsync-badge crudsync-dead">dead' in text
+
+
+def test_the_column_stays_where_the_user_put_it(admin: Client, category: Category) -> None:
+    text = page(admin, "/admin/shop/category/")
+    assert text.index("column-crudsync_status") < text.index("column-name")
+    assert text.count("column-crudsync_status") == 1
+
+
+def test_the_list_asks_once_for_all_rows(
+    admin: Client, category: Category, bind: Callable[..., Binding], django_assert_num_queries: Any
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(database) as context:
+            page(admin, LIST)
+        return len(context)
+
+    for n in range(2):
+        bind(Product.objects.create(category=category, name="n", sku=f"a{n}", price=1))
+    few = queries()
+    for n in range(20):
+        bind(Product.objects.create(category=category, name="n", sku=f"b{n}", price=1))
+    assert queries() == few
+
+
+def test_the_styles_are_added_to_the_user_s_own(admin: Client, category: Category) -> None:
+    text = page(admin, "/admin/shop/category/")
+    assert "crudsync/admin.css" in text
+    assert "shop/own.css" in text
+
+
+def test_resync_selected_asks_for_the_whole_state(admin: Client, product: Product) -> None:
+    answer = admin.post(LIST, {"action": "crudsync_resync", "_selected_action": [product.pk]}, follow=True)
+    assert "1 object was asked for." in answer.content.decode()
+    row = Binding.objects.get()
+    assert (row.object_id, row.wanted, row.actor) == (str(product.pk), Wanted.PUSH, "ada (admin)")
+
+
+def test_resync_of_an_unregistered_model_says_what_is_wrong(admin: Client) -> None:
+    group = Group.objects.create(name="staff")
+    data = {"action": "crudsync_resync", "_selected_action": [group.pk]}
+    text = admin.post("/admin/auth/group/", data, follow=True).content.decode()
+    assert "auth.group is not registered with any integrator" in text
+
+
+def test_who_may_only_look_gets_no_action(staff: Callable[..., Client], product: Product) -> None:
+    client = staff("view_product")
+    assert "crudsync_resync" not in page(client, LIST)
+    client.post(LIST, {"action": "crudsync_resync", "_selected_action": [product.pk]})
+    assert not Binding.objects.exists()
+
+
+def test_a_popup_has_no_action(admin: Client, product: Product) -> None:
+    assert "crudsync_resync" in page(admin, LIST)
+    assert "crudsync_resync" not in page(admin, LIST, _popup="1")
+
+
+def test_the_change_form_shows_the_panel_and_a_link_to_the_history(
+    admin: Client, product: Product, bind: Callable[..., Binding], attempt: Callable[..., Operation]
+) -> None:
+    row = bind(product, state=State.RETRYING, code="server_error", detail="the remote said 500", remote_id="r-7")
+    attempt(row, status="failed", status_code=500, duration_ms=1234.5, response='{"error": "boom"}')
+    text = page(admin, f"{LIST}{product.pk}/change/")
+    assert f'href="{history_of(product)}" class="historylink">Sync history' in text
+    for shown in ("server_error: the remote said 500", "r-7", "grace", "1.2 s", "500", "boom"):
+        assert shown in text
+
+
+def test_the_form_of_a_new_object_has_no_panel(admin: Client) -> None:
+    assert "crudsync-panel" not in page(admin, f"{LIST}add/")
+
+
+def test_the_panel_shows_the_last_attempts_and_leads_to_the_others(
+    admin: Client, product: Product, bind: Callable[..., Binding], attempt: Callable[..., Operation]
+) -> None:
+    row = bind(product)
+    made = [attempt(row, detail=f"number {n}.") for n in range(7)]
+    text = page(admin, f"{LIST}{product.pk}/change/")
+    assert "number 6." in text
+    assert "number 1." not in text
+    assert f"{history_of(product)}?before={made[2].pk}" in text
+    older = page(admin, history_of(product), before=made[2].pk)
+    assert "number 1." in older
+    assert "number 2." not in older
+
+
+def test_the_history_asks_a_constant_number_of_queries(
+    admin: Client, product: Product, bind: Callable[..., Binding], attempt: Callable[..., Operation]
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(database) as context:
+            page(admin, history_of(product))
+        return len(context)
+
+    row = bind(product)
+    attempt(row)
+    few = queries()
+    for _ in range(30):
+        attempt(row)
+    bind(product, connection=Connection.objects.create(integrator="shop", name="berlin"))
+    assert queries() == few
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "-1", "9" * 40, "²"])
+def test_a_cursor_that_is_none_begins_at_the_newest(
+    cursor: str, admin: Client, product: Product, bind: Callable[..., Binding], attempt: Callable[..., Operation]
+) -> None:
+    attempt(bind(product), detail="the newest")
+    assert "the newest" in page(admin, history_of(product), before=cursor)
+
+
+def test_an_object_that_nobody_took_yet_says_so(admin: Client, product: Product) -> None:
+    assert "no worker has taken a change of it" in page(admin, history_of(product))
+
+
+def test_a_remote_s_answer_is_escaped(
+    admin: Client, product: Product, bind: Callable[..., Binding], attempt: Callable[..., Operation]
+) -> None:
+    evil = "<script>alert(1)</script>"
+    row = bind(product, state=State.HELD, detail=evil, remote_id=evil, code=evil[:50])
+    attempt(row, response=f'{{"a": "{evil}"}}', request=evil, detail=evil, actor=evil)
+    for url in (LIST, history_of(product), f"{LIST}{product.pk}/change/"):
+        assert evil not in page(admin, url)
+
+
+@pytest.mark.parametrize(("button", "wanted"), [("_push", Wanted.PUSH), ("_verify", Wanted.VERIFY)])
+def test_the_history_s_buttons_ask_for_the_object(button: str, wanted: Wanted, admin: Client, product: Product) -> None:
+    answer = admin.post(history_of(product), {button: ""})
+    assert answer.status_code == 302
+    assert Binding.objects.get().wanted == wanted
+    assert wanted.name.lower() in LogEntry.objects.get().change_message
+
+
+def test_a_request_that_cannot_be_made_is_not_logged(admin: Client) -> None:
+    group = Group.objects.create(name="staff")
+    text = admin.post(f"/admin/auth/group/{group.pk}/crudsync/", {"_push": ""}, follow=True).content.decode()
+    assert "not registered" in text
+    assert not LogEntry.objects.exists()
+
+
+def test_who_may_only_look_sees_the_history_without_bodies_and_buttons(
+    staff: Callable[..., Client],
+    product: Product,
+    bind: Callable[..., Binding],
+    attempt: Callable[..., Operation],
+) -> None:
+    attempt(bind(product), request='{"price": "the body"}', detail="fine")
+    client = staff("view_product")
+    text = page(client, history_of(product))
+    assert "fine" in text
+    assert "the body" not in text
+    assert 'name="_push"' not in text
+    assert client.post(history_of(product), {"_push": ""}).status_code == 403
+    assert Binding.objects.get().wanted == Wanted.AUTO
+
+
+def test_who_may_see_operations_sees_the_bodies(
+    staff: Callable[..., Client],
+    product: Product,
+    bind: Callable[..., Binding],
+    attempt: Callable[..., Operation],
+) -> None:
+    attempt(bind(product), request='{"price": "the body"}')
+    assert "the body" in page(staff("view_product", "view_operation"), history_of(product))
+
+
+def test_who_may_not_see_the_object_sees_no_history(staff: Callable[..., Client], product: Product) -> None:
+    assert staff("view_operation", "view_binding").get(history_of(product)).status_code == 403
+
+
+def test_who_is_no_staff_is_sent_to_the_login(client: Client, product: Product) -> None:
+    client.force_login(User.objects.create_user("eve"))
+    answer = client.get(history_of(product))
+    assert answer.status_code == 302
+    assert "/login/" in answer["Location"]
+
+
+def test_an_object_that_does_not_exist_has_no_history(admin: Client, db: None) -> None:
+    assert admin.get(f"{LIST}999/crudsync/").status_code == 404
