@@ -9,9 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from examples.shop.models import Category, Customer, Order, Product
-from sync.integrators import IN, CrudIntegrator, Map, ObjectType
-from sync.registry import register
-from sync.types import RateLimit
+from sync import IN, CrudIntegrator, Map, ObjectType, RateLimit, register
 
 KEY = "Idempotency-Key"
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.core.validators import MinValueValidator
 from django.db import models
 
-from sync.capture.queryset import SyncQuerySet
+from sync import SyncQuerySet
 
 
 class Category(models.Model):

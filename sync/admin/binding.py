@@ -108,7 +108,7 @@ class BindingAdmin(ReadOnlyAdmin):
         binding = self.get_object(request, str(binding_id))
         if binding is None:
             raise Http404
-        form = DoubtForm(request.POST or None, binding=binding)
+        form = DoubtForm(request.POST if request.method == "POST" else None, binding=binding)
         back = reverse("admin:crudsync_binding_change", args=(binding_id,), current_app=self.admin_site.name)
         if request.method == "POST" and form.is_valid():
             self._resolve(request, binding, form.remote_id)

@@ -113,7 +113,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if connection is None:
             raise Http404
-        form = CredentialForm(request.POST or None, connection=connection)
+        form = CredentialForm(request.POST if request.method == "POST" else None, connection=connection)
         if request.method == "POST" and form.is_valid():
             self.log_change(request, connection, form.save())
             self.message_user(request, _("The credentials are sealed and stored."), messages.SUCCESS)
@@ -148,7 +148,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("credentials of this account"))
     def credentials_set(self, obj: Connection | None) -> str:
         """Return the names of the stored credentials, never a value."""
-        if obj is None:
+        if obj is None or obj._state.adding:
             return gettext("Save the account first; then set them.")
         try:
             names = sorted(open_sealed(obj.credentials))

@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 
-from django.db import transaction
-
 from sync.bindings import generic, postgres
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
 from sync.exceptions import ObjectBusy
@@ -104,10 +102,7 @@ def settle(rows: Sequence[Settlement]) -> set[int]:
         IntegrityError: two objects would hold one remote id; nothing was applied.
     """
     using = alias()
-    if not rows:
-        return set()
-    with transaction.atomic(using=using):
-        ours: set[int] = _steps(using).settle(rows, using)
+    ours: set[int] = _steps(using).settle(rows, using) if rows else set()
     return ours
 
 

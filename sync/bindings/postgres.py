@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +17,8 @@ INSERT INTO crudsync_binding AS b
      seq, lease_token, leased, attempts, claims, uncertain, waits_for, code, detail)
 SELECT c, t, o, m, l, w, a, s, coalesce(d, statement_timestamp()), statement_timestamp(), 'pending',
        1, 0, false, 0, 0, '', '', '', ''
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[],
-            %s::timestamptz[], %s::bool[]) AS f(c, t, o, m, l, w, a, s, d, u)
+FROM json_to_recordset(%s) AS f(n int, c bigint, t text, o text, m text, l int, w int, a text, s text, d timestamptz)
+ORDER BY n
 ON CONFLICT (connection_id, object_type, object_id) DO UPDATE SET
     seq = b.seq + 1,
     lane = CASE WHEN b.due_at IS NULL THEN excluded.lane ELSE least(b.lane, excluded.lane) END,
@@ -38,7 +39,7 @@ URGE = """
 UPDATE crudsync_binding SET due_at = statement_timestamp(), attempts = 0
 WHERE id IN (
     SELECT b.id FROM crudsync_binding b
-    JOIN unnest(%s::bigint[], %s::text[], %s::text[]) AS f(c, t, o)
+    JOIN json_to_recordset(%s) AS f(c bigint, t text, o text)
         ON b.connection_id = f.c AND b.object_type = f.t AND b.object_id = f.o
     WHERE b.due_at > statement_timestamp() AND NOT b.leased
     ORDER BY b.connection_id, b.object_type, b.object_id FOR UPDATE OF b)
@@ -65,18 +66,24 @@ WHERE id = ANY(%s)
 RETURNING {COLUMNS}, due_at, statement_timestamp()
 """  # noqa: S608 - constants of ours
 
-MARK = """
-UPDATE crudsync_binding b SET uncertain = m.u, intent = m.i
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[]) AS m(id, token, u, i)
-WHERE b.id = m.id AND b.lease_token = m.token
+LOCKED = """
+    locked AS (
+        SELECT b.id FROM crudsync_binding b JOIN v ON b.id = v.id AND b.lease_token = v.token
+        ORDER BY b.connection_id, b.object_type, b.object_id FOR UPDATE OF b)
+"""
+
+MARK = f"""
+WITH v AS (SELECT * FROM json_to_recordset(%s) AS v(id bigint, token bigint, u text, i text)), {LOCKED}
+UPDATE crudsync_binding b SET uncertain = v.u, intent = v.i
+FROM v JOIN locked USING (id) WHERE b.id = v.id
 RETURNING b.id
-"""
+"""  # noqa: S608 - a constant of ours
 
-LOCK = """
-SELECT id FROM crudsync_binding WHERE id = ANY(%s) ORDER BY connection_id, object_type, object_id FOR UPDATE
-"""
-
-SETTLE = """
+SETTLE = f"""
+WITH v AS (SELECT * FROM json_to_recordset(%s) AS v(
+    id bigint, token bigint, seq bigint, remote_id text, version text, sent text, seen text, uncertain text, intent text,
+    wanted int, attempts int, claims int, state text, code text, detail text, waits_for text, due float8, rests float8,
+    lane int, synced bool, again bool)), {LOCKED}
 UPDATE crudsync_binding b SET
     remote_id = v.remote_id, remote_version = v.version, sent = v.sent, seen = v.seen,
     uncertain = v.uncertain, intent = v.intent, claims = v.claims, waits_for = v.waits_for, leased = false,
@@ -97,42 +104,33 @@ UPDATE crudsync_binding b SET
     dirty_since = CASE WHEN v.due IS NOT NULL OR NOT v.synced THEN b.dirty_since
                        WHEN b.seq <> v.seq THEN statement_timestamp() ELSE NULL END,
     synced_at = CASE WHEN v.synced THEN statement_timestamp() ELSE b.synced_at END
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::int[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::float8[], %s::float8[], %s::int[], %s::bool[], %s::bool[])
-    AS v(id, token, seq, remote_id, version, sent, seen, uncertain, intent, wanted, attempts, claims, state, code,
-         detail, waits_for, due, rests, lane, synced, again)
-WHERE b.id = v.id AND b.lease_token = v.token
+FROM v JOIN locked USING (id) WHERE b.id = v.id
 RETURNING b.id
-"""
+"""  # noqa: S608
 
 
 def fold(rows: Sequence[Fold], using: str) -> None:
     """Upsert one binding a row; rows are unique by key and in lock order."""
-    columns: list[list[Any]] = [
-        [r.connection_id for r in rows],
-        [r.object_type for r in rows],
-        [r.object_id for r in rows],
-        [r.model for r in rows],
-        [int(r.lane) for r in rows],
-        [int(r.wanted) for r in rows],
-        [r.actor for r in rows],
-        [r.snapshot for r in rows],
-        [r.dirty_since for r in rows],
-        [r.urgent for r in rows],
+    values = [
+        {
+            "n": place,
+            "c": r.connection_id,
+            "t": r.object_type,
+            "o": r.object_id,
+            "m": r.model,
+            "l": int(r.lane),
+            "w": int(r.wanted),
+            "a": r.actor,
+            "s": r.snapshot,
+            "d": r.dirty_since.isoformat() if r.dirty_since else None,
+        }
+        for place, r in enumerate(rows)
     ]
-    urgent = [r for r in rows if r.urgent]
+    urgent = [{"c": r.connection_id, "t": r.object_type, "o": r.object_id} for r in rows if r.urgent]
     with connections[using].cursor() as cursor:
-        cursor.execute(FOLD, columns)
+        cursor.execute(FOLD, [json.dumps(values)])
         if urgent:
-            cursor.execute(
-                URGE,
-                [
-                    [r.connection_id for r in urgent],
-                    [r.object_type for r in urgent],
-                    [r.object_id for r in urgent],
-                ],
-            )
+            cursor.execute(URGE, [json.dumps(urgent)])
 
 
 def claim(connection_id: int, limit: int, lease_s: float, using: str) -> list[Claimed]:
@@ -151,48 +149,44 @@ def claim(connection_id: int, limit: int, lease_s: float, using: str) -> list[Cl
 
 def mark(marks: Sequence[Mark], using: str) -> set[int]:
     """Note doubts and intents; return the ids still under our lease."""
+    values = [
+        {"id": m.claim.id, "token": m.claim.lease_token, "u": m.uncertain, "i": m.intent} for m in marks
+    ]
     with connections[using].cursor() as cursor:
-        cursor.execute(
-            MARK,
-            [
-                [m.claim.id for m in marks],
-                [m.claim.lease_token for m in marks],
-                [m.uncertain for m in marks],
-                [m.intent for m in marks],
-            ],
-        )
+        cursor.execute(MARK, [json.dumps(values)])
         return {row[0] for row in cursor.fetchall()}
 
 
 def settle(rows: Sequence[Settlement], using: str) -> set[int]:
     """Apply settlements whose lease is still ours; return their ids."""
-    columns: list[list[Any]] = [
-        [r.claim.id for r in rows],
-        [r.claim.lease_token for r in rows],
-        [r.claim.seq for r in rows],
-        [r.remote_id for r in rows],
-        [r.remote_version for r in rows],
-        [r.sent for r in rows],
-        [r.seen for r in rows],
-        [r.uncertain for r in rows],
-        [r.intent for r in rows],
-        [int(r.wanted) for r in rows],
-        [r.attempts for r in rows],
-        [r.claims for r in rows],
-        [str(r.state) for r in rows],
-        [r.code for r in rows],
-        [r.detail for r in rows],
-        [r.waits_for for r in rows],
-        [r.due_s for r in rows],
-        [r.rests_s for r in rows],
-        [int(r.lane) for r in rows],
-        [r.synced for r in rows],
-        [r.again for r in rows],
+    values = [
+        {
+            "id": r.claim.id,
+            "token": r.claim.lease_token,
+            "seq": r.claim.seq,
+            "remote_id": r.remote_id,
+            "version": r.remote_version,
+            "sent": r.sent,
+            "seen": r.seen,
+            "uncertain": r.uncertain,
+            "intent": r.intent,
+            "wanted": int(r.wanted),
+            "attempts": r.attempts,
+            "claims": r.claims,
+            "state": str(r.state),
+            "code": r.code,
+            "detail": r.detail,
+            "waits_for": r.waits_for,
+            "due": r.due_s,
+            "rests": r.rests_s,
+            "lane": int(r.lane),
+            "synced": r.synced,
+            "again": r.again,
+        }
+        for r in rows
     ]
     with connections[using].cursor() as cursor:
-        if len(rows) > 1:
-            cursor.execute(LOCK, [columns[0]])
-        cursor.execute(SETTLE, columns)
+        cursor.execute(SETTLE, [json.dumps(values)])
         return {row[0] for row in cursor.fetchall()}
 
 

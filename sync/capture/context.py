@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync import conf
 from sync.exceptions import ConfigurationError
@@ -14,13 +14,25 @@ from sync.exceptions import ConfigurationError
 logger = logging.getLogger("crudsync.capture")
 
 
+ACTOR_LENGTH = 150
+REASON_LENGTH = 200
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The writer's circumstances: its name, why it writes, and whether capture is off for it."""
+    """The writer's circumstances: who it is, why it writes, and whether capture is off for it.
 
-    actor: str = ""
+    ``ask`` finds out who it is, once something is written.
+    """
+
+    ask: Callable[[], object] = str
     reason: str = ""
     off: bool = False
+
+    @property
+    def actor(self) -> str:
+        """The writer's name, empty where nobody said."""
+        return _fitting(self.ask(), ACTOR_LENGTH)
 
 
 _context: ContextVar[Context] = ContextVar("crudsync.context", default=Context())  # noqa: B039 - frozen
@@ -34,7 +46,7 @@ def current() -> Context:
 
 def current_actor() -> str:
     """Return the name of whoever writes now, empty where nobody said."""
-    return _context.get().actor
+    return current().actor
 
 
 def capturing() -> bool:
@@ -46,16 +58,26 @@ def capturing() -> bool:
 def actor(name: str, reason: str = "") -> Iterator[None]:
     """Name whoever writes inside the block; the history shows it.
 
+    Holds for this thread or task and what asyncio starts from it, not for threads started inside.
+
     Args:
         name: a user, a job, an import; at most 150 characters are kept.
         reason: why, at most 200 characters.
     """
-    here = _context.get()
-    token = _context.set(Context(actor=name[:150], reason=reason[:200], off=here.off))
-    try:
+    with asked(lambda: name, reason):
         yield
-    finally:
-        _context.reset(token)
+
+
+@contextmanager
+def asked(ask: Callable[[], object], reason: str = "") -> Iterator[None]:
+    """Name whoever writes inside the block by asking, once something is written.
+
+    Args:
+        ask: returns the name; called for each write.
+        reason: as in :func:`actor`.
+    """
+    with _circumstances(replace(current(), ask=ask, reason=_fitting(reason, REASON_LENGTH))):
+        yield
 
 
 @contextmanager
@@ -78,12 +100,8 @@ def no_sync(reason: str) -> Iterator[None]:
 @contextmanager
 def unrecorded() -> Iterator[None]:
     """Leave writes inside the block to a caller that records them itself."""
-    here = _context.get()
-    token = _context.set(Context(actor=here.actor, reason=here.reason, off=True))
-    try:
+    with _circumstances(replace(current(), off=True)):
         yield
-    finally:
-        _context.reset(token)
 
 
 @contextmanager
@@ -108,3 +126,17 @@ def _switched(*, on: bool) -> Iterator[None]:
         yield
     finally:
         _switch["on"] = before
+
+
+@contextmanager
+def _circumstances(context: Context) -> Iterator[None]:
+    token = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def _fitting(text: object, length: int) -> str:
+    """The text as every database takes it: without NUL and lone surrogates, and no longer than its column."""
+    return str(text).replace("\x00", "").encode("utf-8", "replace").decode()[:length]

@@ -1,4 +1,4 @@
-"""Deliver one claim: tokens → journal → send → settle, with the next journal in the commit of the last answers."""
+"""Deliver one claim: tokens → journal → send → settle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sync.drain.decide import Action
 from sync.drain.interpret import Interpreter
 from sync.drain.parcels import Parcel, parcels, split
 from sync.drain.plan import Plan, is_first
-from sync.drain.recorder import Result, write
+from sync.drain.recorder import Result, journal, settle
 from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
 from sync.exceptions import CrudSyncError, RateLimitExceeded
@@ -107,7 +107,7 @@ class Delivery:
         while self._todo or self.senders.under_way:
             self._fill()
             self._collect()
-        self._write([], [])
+        self._settle()
         for plan in plans:
             if plan.decision.action is Action.NOTHING and (is_first(plan.claim) or plan.claim.wanted == Wanted.DELETE):
                 self.interpreter.follow(plan, None, None)
@@ -166,8 +166,9 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 - a hook of the host's
                 self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
         items = [(item, request) for parcel, _, request in ready for item in parcel.attempts]
-        journal = [attempts.journal(item, request, self.task_id) for item, request in items]
-        ids, ours = self._write(journal, [attempts.mark(item) for item, _ in items])
+        started = [attempts.journal(item, request, self.task_id) for item, request in items]
+        marks = [attempts.mark(item) for item, _ in items]
+        ids, ours = journal(started, marks, deadline=self.lease_end) if items else ([], set())
         point("journaled")
         place = 0
         for parcel, grant, request in ready:
@@ -205,7 +206,7 @@ class Delivery:
             sent = self.senders.get(0.0)
         full = len(self._results) >= SETTLE_EVERY
         if self._results and (full or time.monotonic() - self._since > SETTLE_AFTER_S):
-            self._write([], [])
+            self._settle()
 
     def _take(self, sent: Sent) -> None:
         if not self._results:
@@ -232,12 +233,12 @@ class Delivery:
         if after_s and self.pace.next_token_s is None:
             self.pace.next_token_s = after_s
 
-    def _write(self, journal: Sequence[Any], marks: Sequence[Any]) -> tuple[list[int], set[int]]:
-        if not (self._results or self._others or journal):
-            return [], set()
+    def _settle(self) -> None:
+        if not (self._results or self._others):
+            return
         results, others = self._results, self._others
         self._results, self._others = [], []
-        written = write(results, others, journal, marks, deadline=self.lease_end)
+        settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end)
         self.interpreter.written(results)
         for result in results:
             succeeded = result.ruling.outcome.ok
@@ -246,7 +247,6 @@ class Delivery:
         for result in results:
             if result.ruling.outcome.ok:
                 self.interpreter.follow(result.attempt.plan, result.attempt.verb, result.ruling.outcome)
-        return written
 
     def _ask_for_parents(self, plans: Sequence[Plan]) -> None:
         """A parent without a binding is asked for; one that has a binding is left as it is."""

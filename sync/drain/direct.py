@@ -17,7 +17,7 @@ from sync.drain.delivery import Delivery, Tally
 from sync.drain.gate import Pass
 from sync.drain.interpret import Interpreter
 from sync.drain.plan import Plan, Planner
-from sync.drain.recorder import write
+from sync.drain.recorder import settle
 from sync.drain.send import Senders
 from sync.drain.settling import without_call
 from sync.drain.writeback import remove
@@ -147,5 +147,5 @@ def _without_call(plan: Plan) -> Outcome:
 
 
 def _settle(plans: list[Plan]) -> None:
-    write([], [without_call(plan) for plan in plans], [], [], deadline=time.monotonic() + 5)
+    settle([], [without_call(plan) for plan in plans], parents=(), deadline=time.monotonic() + 5)
 

@@ -43,6 +43,7 @@ class Interpreter:
     def __init__(self, passage: Passage, types: Mapping[str, ObjectTypeSpec]) -> None:
         self.connection_id = passage.connection.pk
         self.types = types
+        self.parents = frozenset(parent.via for spec in types.values() for parent in spec.parents)
         self.breaker = Breaker(list(passage.streak))
         self.probing = passage.let is Pass.PROBE
         self.shut = False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connections
+from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
 
 from sync import bindings, operations
 from sync.bindings.rows import Mark, Settlement
@@ -36,65 +36,77 @@ class Result:
     finished: Finished
 
 
-def write(
-    results: Sequence[Result],
-    others: Sequence[Settlement],
-    journal: Sequence[Started],
-    marks: Sequence[Mark],
-    *,
-    deadline: float,
-) -> tuple[list[int], set[int]]:
-    """Commit settlements, completed operations, and the journal of what is sent next.
-
-    Over a lost database connection the results are kept and written again, until the leases end.
+def journal(started: Sequence[Started], marks: Sequence[Mark], *, deadline: float) -> tuple[list[int], set[int]]:
+    """Commit what is about to be sent: the operations, and on the bindings that their writes are in doubt.
 
     Args:
-        results: answered attempts.
-        others: settlements without a call.
-        journal: operations to start.
+        started: operations to start.
         marks: what is noted on their bindings.
         deadline: ``time.monotonic()`` seconds until which a lost connection is retried.
 
     Returns:
         The ids of the started operations, and of the marked bindings still under our lease.
     """
+
+    def work() -> tuple[list[int], set[int]]:
+        ours = bindings.mark(marks)
+        return operations.start(started), ours
+
+    return _persist(work, deadline)
+
+
+def settle(
+    results: Sequence[Result], others: Sequence[Settlement], *, parents: Collection[str], deadline: float
+) -> None:
+    """Commit settlements and completed operations.
+
+    Over a lost database connection the results are kept and written again, until the leases end. Where two objects
+    turn out to hold one remote id, all are written one by one.
+
+    Args:
+        results: answered attempts.
+        others: settlements without a call.
+        parents: the object types that others refer to.
+        deadline: ``time.monotonic()`` seconds until which a lost connection is retried.
+    """
     point("settling")
-    written = _persist(lambda: _write(results, others, journal, marks), deadline)
+    try:
+        _persist(lambda: _write(results, others, parents, _together), deadline)
+    except IntegrityError:
+        _persist(lambda: _write(results, others, parents, _one_by_one), deadline)
     point("settled")
-    return written
+
+
+Settled = tuple[set[int], dict[int, Settlement]]
 
 
 def _write(
-    results: Sequence[Result], others: Sequence[Settlement], journal: Sequence[Started], marks: Sequence[Mark]
-) -> tuple[list[int], set[int]]:
+    results: Sequence[Result],
+    others: Sequence[Settlement],
+    parents: Collection[str],
+    apply: Callable[[Sequence[Settlement]], Settled],
+) -> None:
     rows = [*(result.ruling.settlement for result in results), *others]
     rows.sort(key=lambda row: row.claim.key)
-    settled, applied = _settle(rows)
-    finished = [_finished(result, settled, applied) for result in results]
-    operations.finish(finished)
-    ours = bindings.mark(marks)
-    started = operations.start(journal)
-    _after(results, settled)
-    return started, ours
+    settled, applied = apply(rows)
+    operations.finish([_finished(result, settled, applied) for result in results if result.operation])
+    _after(results, settled, parents)
 
 
-def _settle(rows: Sequence[Settlement]) -> tuple[set[int], dict[int, Settlement]]:
-    """Apply all at once, or one by one where two objects turn out to hold one remote id."""
-    applied = {row.claim.id: row for row in rows}
-    if not rows:
-        return set(), applied
-    try:
-        return bindings.settle(rows), applied
-    except IntegrityError:
-        settled: set[int] = set()
-        for row in rows:
-            applied[row.claim.id] = _settle_alone(row, settled)
-        return settled, applied
+def _together(rows: Sequence[Settlement]) -> Settled:
+    return bindings.settle(rows), {row.claim.id: row for row in rows}
+
+
+def _one_by_one(rows: Sequence[Settlement]) -> Settled:
+    settled: set[int] = set()
+    applied = {row.claim.id: _settle_alone(row, settled) for row in rows}
+    return settled, applied
 
 
 def _settle_alone(row: Settlement, settled: set[int]) -> Settlement:
     try:
-        settled |= bindings.settle([row])
+        with transaction.atomic(using=alias()):
+            settled |= bindings.settle([row])
         return row
     except IntegrityError:
         holder, waits = _holder(row)
@@ -120,14 +132,15 @@ def _finished(result: Result, settled: set[int], applied: dict[int, Settlement])
     return result.finished
 
 
-def _after(results: Sequence[Result], settled: set[int]) -> None:
+def _after(results: Sequence[Result], settled: set[int], parents: Collection[str]) -> None:
     woken: dict[int, list[str]] = {}
     for result in results:
         claim, outcome = result.attempt.plan.claim, result.ruling.outcome
         if claim.id not in settled:
             _stale(result)
         elif outcome.ok and result.ruling.settlement.remote_id and claim.remote_id is None:
-            woken.setdefault(claim.connection_id, []).append(claim.name)
+            if claim.object_type in parents:
+                woken.setdefault(claim.connection_id, []).append(claim.name)
             if claim.uncertain:
                 _name_doubles(result)
     for connection_id, names in woken.items():

@@ -147,8 +147,17 @@ def near(value: Any, names: Iterable[str]) -> str:
     return f"did you mean {found[0]!r}?" if found else ""
 
 
+def shown(value: Any) -> str:
+    """Return a wrong value as a message may show it: never its contents where showing them could run code."""
+    if value is None or isinstance(value, str | int | float):
+        return repr(value)[:80]
+    if isinstance(value, type):
+        return value.__name__
+    return f"a {type(value).__name__}"
+
+
 def wrong(name: str, value: Any, wants: str, hint: str = "") -> ConfigurationError:
     """Return the error of an option with a value that it cannot have."""
     return ConfigurationError(
-        f"{name} of an object type cannot be {value!r}", code="bad_object_type", hint=hint or f"give {wants}"
+        f"{name} of an object type cannot be {shown(value)}", code="bad_object_type", hint=hint or f"give {wants}"
     )

@@ -166,10 +166,6 @@ class CrudIntegrator(Speaker):
             self.attempt = None
         return own_verbs.after_return(verb, returned, sent, self.id_in)
 
-    def find_row(self, object_id: Any) -> Model | None:
-        """Return the local row that an object id means, None where there is none."""
-        return rows.find(self.spec, object_id)
-
     def create_row(self, outcome: Outcome) -> Model:
         """Insert the local row of an object that was created at the remote first, and return it.
 
@@ -205,7 +201,7 @@ class CrudIntegrator(Speaker):
             self._asked = object_id
         row = self.model if isinstance(self.model, Model) else None
         if row is None and object_id is not None:
-            row = self._row = self.find_row(object_id)
+            row = self._row = rows.find(self.spec, object_id, by_key=self.model is None or verb is not Verb.CREATE)
             if row is not None and self.model is None:
                 self.model, self._has_data = row, False
         if row is not None:

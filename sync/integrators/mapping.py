@@ -113,11 +113,11 @@ def as_maps(fields: Sequence[Map | str]) -> tuple[Map, ...]:
         ConfigurationError: code ``bad_map``: another kind of value, or two maps for one key.
     """
     if isinstance(fields, str | Map) or not isinstance(fields, Sequence):
-        raise bad_map(f"fields cannot be {fields!r}", "give a list of Map(...) and field names")
+        raise bad_map(f"fields cannot be a {type(fields).__name__}", "give a list of Map(...) and field names")
     maps = tuple(Map(entry) if isinstance(entry, str) else entry for entry in fields)
     others: list[Any] = [entry for entry in list[Any](maps) if not isinstance(entry, Map)]
     if others:
-        raise bad_map(f"fields cannot hold {others[0]!r}", "give a list of Map(...) and field names")
+        raise bad_map(f"fields cannot hold a {type(others[0]).__name__}", "give a list of Map(...) and field names")
     if not maps:
         raise bad_map("fields is empty", "leave it out for the model's own fields")
     for side in ("outward", "inward"):

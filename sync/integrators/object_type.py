@@ -14,7 +14,7 @@ from sync import conf
 from sync.connectors.options import RestOptions
 from sync.connectors.pagination import Paginator
 from sync.exceptions import ConfigurationError
-from sync.integrators.choices import bulk_of, check, known, lane_of, near, outcomes_of, wrong
+from sync.integrators.choices import bulk_of, check, known, lane_of, near, outcomes_of, shown, wrong
 from sync.integrators.mapper import Mapper, ModelMapper, field_of
 from sync.integrators.mapping import Map, as_maps, default_fields
 from sync.integrators.rates import rate_limits
@@ -115,11 +115,11 @@ class ObjectType:
     siblings: Mapping[str, type[Any]] = field(default_factory=dict, repr=False)
     free: bool = field(default=False, repr=False)
 
-    def __new__(cls, *args: Any, **given: Any) -> Self:
+    def __new__(cls, **given: Any) -> Self:
         """Refuse unknown options with the nearest known one in the hint."""
         known(given, OPTIONS, "an object type")
-        for name in ("model", "endpoint"):
-            if name not in given and not args:
+        for name in ("model", "endpoint") if given else ():  # copies are made without arguments
+            if name not in given:
                 raise ConfigurationError(
                     f"an object type needs a {name}", code="bad_object_type", hint='give {"model": …, "endpoint": …}'
                 )
@@ -175,7 +175,7 @@ class ObjectType:
         """
         try:
             made = replace(self, name=name, model=self.resolved_model(), siblings=siblings, free=free)
-            made.rest  # noqa: B018 - made here, so that what is wrong is found before anything is sent
+            made.mapper, made.rest  # noqa: B018 - made here, so that what is wrong is found before anything is sent
         except ConfigurationError as error:
             error.args = (f"object type {name!r}: {error.message}",)
             raise
@@ -303,7 +303,7 @@ def object_type_of(name: str, definition: Any) -> ObjectType:
         return definition
     if not isinstance(definition, Mapping):
         raise ConfigurationError(
-            f"object type {name!r} cannot be {definition!r}",
+            f"object type {name!r} cannot be {shown(definition)}",
             code="bad_object_type",
             hint='give {"model": …, "endpoint": …} or an ObjectType',
         )

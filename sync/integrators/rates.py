@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from sync.exceptions import ConfigurationError
-from sync.integrators.choices import known
+from sync.integrators.choices import known, shown
 from sync.ratelimit.rates import check
 from sync.types import RateLimit
 
@@ -46,7 +46,7 @@ def _one(value: Any) -> RateLimit:
 
 def _wrong(value: Any) -> ConfigurationError:
     return ConfigurationError(
-        f"a rate limit cannot be {value!r}",
+        f"a rate limit cannot be {shown(value)}",
         code="bad_rate_limit",
         hint="give RateLimit(100, per=60), a dict of its arguments, or a list of these",
     )

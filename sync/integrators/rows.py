@@ -23,19 +23,20 @@ OWN_REFERENCE = "object_id"
 """Models written for older packages keep the caller's reference in a column of this name."""
 
 
-def find(spec: ObjectType, object_id: Any) -> Model | None:
+def find(spec: ObjectType, object_id: Any, *, by_key: bool = True) -> Model | None:
     """Return the row that an object id means, None where there is none.
 
     Args:
         spec: the object type.
         object_id: the value of the model's ``object_id`` column where it has one, else the primary key.
+        by_key: look by primary key too where the model has such a column.
     """
     rows = spec.model._base_manager.using(alias())
     column = _own_reference(spec.model)
     if column is not None:
         reference = taken(column, object_id, strict=False)
         found: Model | None = rows.filter(**{OWN_REFERENCE: reference}).first() if reference is not MISSING else None
-        if found is not None:
+        if found is not None or not by_key:
             return found
     pk = pk_of(spec.model, str(object_id))
     row: Model | None = rows.filter(pk=pk).first() if pk is not None else None
@@ -102,4 +103,5 @@ def _own_reference(model: type[Model]) -> Any:
         field = model._meta.get_field(OWN_REFERENCE)
     except FieldDoesNotExist:
         return None
-    return field if getattr(field, "concrete", False) and not field.is_relation else None
+    generic = any(getattr(other, "fk_field", "") == OWN_REFERENCE for other in model._meta.private_fields)
+    return field if getattr(field, "concrete", False) and not field.is_relation and not generic else None

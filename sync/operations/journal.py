@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connections
 
@@ -17,17 +17,16 @@ INSERT INTO crudsync_operation
     (connection_id, binding_id, object_type, object_id, verb, attempt, lease_token, seq, key, body_hash, method, url,
      request, actor, task_id, status, response, status_code, code, detail, started_at)
 SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, 'started', '', 0, '', '', clock_timestamp()
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[],
-            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-    AS x(c, b, t, o, v, a, l, s, k, h, m, u, r, w, j)
+FROM json_to_recordset(%s) AS x(n int, c bigint, b bigint, t text, o text, v text, a int, l bigint, s bigint, k text,
+    h text, m text, u text, r text, w text, j text)
+ORDER BY n
 RETURNING id
 """
 
 FINISH = """
 UPDATE crudsync_operation o SET status = f.s, status_code = f.n, code = f.c, detail = f.d, remote_id = f.r,
     response = f.x, duration_ms = f.ms, finished_at = clock_timestamp()
-FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[])
-    AS f(id, s, n, c, d, r, x, ms)
+FROM json_to_recordset(%s) AS f(id bigint, s text, n int, c text, d text, r text, x text, ms float8)
 WHERE o.id = f.id
 """
 
@@ -84,6 +83,8 @@ STARTED_FIELDS = (
     "actor",
     "task_id",
 )
+START_KEYS = tuple("cbtovalskhmurwj")
+FINISH_KEYS = ("id", "s", "n", "c", "d", "r", "x", "ms")
 FINISHED_FIELDS = ("id", "status", "status_code", "code", "detail", "remote_id", "response", "duration_ms")
 
 
@@ -93,9 +94,12 @@ def start(rows: Sequence[Started]) -> list[int]:
     if not rows:
         return []
     if is_postgres(using):
-        columns: list[list[Any]] = [[getattr(row, name) for row in rows] for name in STARTED_FIELDS]
+        values = [
+            {"n": place, **{key: getattr(row, name) for key, name in zip(START_KEYS, STARTED_FIELDS, strict=True)}}
+            for place, row in enumerate(rows)
+        ]
         with connections[using].cursor() as cursor:
-            cursor.execute(START, columns)
+            cursor.execute(START, [json.dumps(values)])
             return [row[0] for row in cursor.fetchall()]
     at = now(using)
     made = [Operation(**{name: getattr(row, name) for name in STARTED_FIELDS}, started_at=at) for row in rows]
@@ -112,9 +116,11 @@ def finish(rows: Sequence[Finished]) -> None:
     if not rows:
         return
     if is_postgres(using):
-        columns: list[list[Any]] = [[getattr(row, name) for row in rows] for name in FINISHED_FIELDS]
+        values = [
+            {key: getattr(row, name) for key, name in zip(FINISH_KEYS, FINISHED_FIELDS, strict=True)} for row in rows
+        ]
         with connections[using].cursor() as cursor:
-            cursor.execute(FINISH, columns)
+            cursor.execute(FINISH, [json.dumps(values)])
         return
     at = now(using)
     for row in rows:

@@ -44,7 +44,7 @@ def targets(label: str, *, integrator: str = "", connection: str = "") -> tuple[
     if not entries:
         where = f"integrator {integrator!r}" if integrator else "any integrator"
         raise NotSyncable(
-            f"{label} is not registered with {where}",
+            f"the model {label} is not registered with {where}",
             code="not_registered",
             hint="name the model in set_object_types() of a registered integrator",
         )

@@ -18,6 +18,9 @@ _PARTS = re.compile(
     r"|authkey|(?:access|refresh|auth|csrf|session|api|id|bearer)token|sessionid"
 )
 
+_HINT = re.compile(r"pass|pwd|secret|token|cookie|otp|jwt|bearer|basic|credential|authorization|key|session", re.IGNORECASE)
+"""Every secret name and scheme holds one of these: a text without them needs no closer look."""
+
 _NAME = re.compile(r"""(?P<quote>\\?["']?)(?P<name>[\w.\-\[\]]{1,64})(?P=quote)\s*[:=]\s*""")
 _VALUE = re.compile(
     r"""(?P<edge>\\")(?:(?!\\").)*\\"|(?P<edge2>")(?:[^"\\]|\\.)*"|(?P<edge3>')[^']*'"""
@@ -46,7 +49,10 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     """
     for value in sorted({form for secret in known for form in _forms(secret)}, key=len, reverse=True):
         text = text.replace(value, HIDDEN)
-    text = _USERINFO.sub(f"://{HIDDEN}@", text)
+    if "://" in text:
+        text = _USERINFO.sub(f"://{HIDDEN}@", text)
+    if _HINT.search(text) is None:
+        return text
     return _SCHEME.sub(lambda match: f"{match[1]} {HIDDEN}", _hide_pairs(text))
 
 

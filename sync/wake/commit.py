@@ -30,6 +30,10 @@ class Bell:
         """Note a model label."""
         self.labels.setdefault(resolve, set()).add(label)
 
+    def owns(self, callback: object) -> bool:
+        """Say whether a callback is one of this bell's."""
+        return getattr(callback, "__self__", None) is self
+
     def ring(self) -> None:
         """Ring, the first time."""
         if self.rung:
@@ -77,9 +81,9 @@ def _pending(connection: BaseDatabaseWrapper) -> tuple[Bell, set[Any] | None]:
     if isinstance(known, Bell) and not known.rung:
         # (savepoints, callback, robust); captureOnCommitCallbacks() of Django's tests reads it, too.
         waiting: list[Any] = connection.run_on_commit
-        for entry in reversed(waiting):
-            if getattr(entry[1], "__self__", None) is known:
-                return known, entry[0]
+        for savepoints, callback, *_ in reversed(waiting):
+            if known.owns(callback):
+                return known, savepoints
     bell = Bell()
     setattr(connection, ATTRIBUTE, bell)
     return bell, None

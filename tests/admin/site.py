@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
+from django.db import models
 from django.urls import path
 
 from examples.shop.models import Category, Product
@@ -20,6 +21,7 @@ class ProductAdmin(SyncAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "sku")
     list_editable = ("sku",)
     search_fields = ("name",)
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}  # Django 5.2 warns where it is not said
 
 
 class CategoryAdmin(SyncAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]

@@ -197,7 +197,7 @@ def test_a_doubt_is_ended_by_its_absence(admin: Client, doubtful: Binding) -> No
 def test_an_answer_that_says_too_little_is_asked_again(
     data: dict[str, str], words: str, admin: Client, doubtful: Binding, category: Category, bind: Callable[..., Binding]
 ) -> None:
-    bind(category, object_type="product", remote_id="taken")
+    bind(category, object_type="product", object_id="another", remote_id="taken")
     assert words in admin.post(f"{LIST}{doubtful.pk}/doubt/", data).content.decode()
     doubtful.refresh_from_db()
     assert doubtful.state == State.IN_DOUBT

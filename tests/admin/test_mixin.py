@@ -84,7 +84,7 @@ def test_resync_of_an_unregistered_model_says_what_is_wrong(admin: Client) -> No
     group = Group.objects.create(name="staff")
     data = {"action": "crudsync_resync", "_selected_action": [group.pk]}
     text = admin.post("/admin/auth/group/", data, follow=True).content.decode()
-    assert "auth.group is not registered with any integrator" in text
+    assert "The model auth.group is not registered with any integrator" in text
 
 
 def test_who_may_only_look_gets_no_action(staff: Callable[..., Client], product: Product) -> None:

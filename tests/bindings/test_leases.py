@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from sync import bindings
@@ -140,7 +140,7 @@ def test_a_settlement_after_a_lost_lease_changes_nothing(connection: Connection,
 def test_two_objects_cannot_hold_one_remote_id(connection: Connection, fold: Folder) -> None:
     fold("1", "2")
     rows = claim(connection)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), transaction.atomic():
         bindings.settle([settled(row, remote_id="same") for row in rows])
     assert set(Binding.objects.values_list("remote_id", flat=True)) == {None}
 

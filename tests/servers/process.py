@@ -27,12 +27,16 @@ class Process:
         command: what to run.
         env: the whole environment.
         home: a directory for the log.
+        cwd: where it runs; default: the project's root.
     """
 
-    def __init__(self, name: str, command: Sequence[str], *, env: Mapping[str, str], home: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], *, env: Mapping[str, str], home: Path, cwd: Path = ROOT
+    ) -> None:
         self.name = name
         self.command = list(command)
         self.env = dict(env)
+        self.cwd = cwd
         self.log = home / f"{name}.log"
         self._popen: subprocess.Popen[bytes] | None = None
 
@@ -40,7 +44,7 @@ class Process:
         """Start it; the log of an earlier run is kept and appended to."""
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
-                self.command, cwd=ROOT, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                self.command, cwd=self.cwd, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
 
     @property

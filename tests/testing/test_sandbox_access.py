@@ -275,7 +275,7 @@ def test_a_key_is_in_use_while_the_first_request_is_under_way(start):
     answers = []
     thread = threading.Thread(target=lambda: answers.append(requests.post(**_post(client, "k1"))))
     thread.start()
-    client.remote.wait(lambda: client.remote.journal())
+    client.remote.wait(client.remote.journal)
     second = create(client, "k1")
     assert (second.status_code, second.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     thread.join(5)

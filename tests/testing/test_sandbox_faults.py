@@ -436,7 +436,7 @@ def test_a_stopping_server_lets_go_of_what_it_holds(start):
     client.remote.fault("drip_body", seconds=30, method="GET")
     with socket.create_connection(("127.0.0.1", client.server.port)) as held:
         held.sendall(b"POST /products HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
-        client.remote.wait(lambda: client.remote.journal())
+        client.remote.wait(client.remote.journal)
         began = time.monotonic()
         client.server.remote.stopping.set()
         assert held.recv(10) == b""

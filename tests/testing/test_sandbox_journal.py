@@ -73,7 +73,7 @@ def test_a_request_under_way_is_in_the_journal(client):
     client.remote.fault("delay", seconds=30)
     with socket.create_connection(("127.0.0.1", client.server.port)) as connection:
         connection.sendall(b"GET /products HTTP/1.1\r\n\r\n")
-        entry = client.remote.wait(lambda: client.remote.journal())[0]
+        entry = client.remote.wait(client.remote.journal)[0]
         assert (entry.status, entry.fault) == (0, "delay")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from bisect import bisect_left, insort
 
 from sync.testing.sandbox.item import Item, SortKey, as_text, pick, sort_key
 
@@ -53,19 +52,9 @@ class Collection:
             self._indexes[field] = index
         return self._indexes[field].get(value, set())
 
-    def after(self, last: str, *, descending: bool = False) -> Iterator[str]:
-        """Yield ids in order from the one behind ``last`` (empty: from the start)."""
-        if descending:
-            start = bisect_left(self.order, sort_key(last)) if last else len(self.order)
-            return (self.order[at][2] for at in range(start - 1, -1, -1))
-        start = bisect_right(self.order, sort_key(last)) if last else 0
-        return (self.order[at][2] for at in range(start, len(self.order)))
-
 
 def _unindex(index: dict[str, set[str]], field: str, item: Item) -> None:
     value = as_text(pick(item.fields, field))
-    ids = index.get(value)
-    if ids is not None:
-        ids.discard(item.id)
-        if not ids:
-            del index[value]
+    index[value].discard(item.id)
+    if not index[value]:
+        del index[value]

@@ -62,10 +62,6 @@ class Reply:
     delay_s: float = 0.0
     head: bytes = b""
 
-    def header(self, name: str) -> str:
-        """Return one header's value, empty where it is not set."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
@@ -76,7 +72,7 @@ class Effect:
     ids: tuple[str, ...] = field(default=())
 
 
-class Refusal(Exception):  # noqa: N818  - a word of the domain, as in "404"
+class Refusal(Exception):
     """The request cannot be served as it is: becomes a JSON error.
 
     Args:

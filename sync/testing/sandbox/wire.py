@@ -16,7 +16,7 @@ MAX_BODY = 256 * 1024 * 1024
 CHUNK = 65536
 
 
-class BadRequest(Exception):  # noqa: N818  - named as HTTP names it
+class BadRequest(Exception):
     """The bytes are not a request: answer and close."""
 
     def __init__(self, status: int, message: str) -> None:
