@@ -81,6 +81,7 @@ class Settings:
 
 
 NAMES = tuple(f.name for f in fields(Settings))
+_DEFAULTS = {name: getattr(Settings(), name) for name in NAMES}
 
 
 @functools.cache
@@ -88,7 +89,7 @@ def current() -> Settings:
     """Return the settings in force.
 
     Raises:
-        ConfigurationError: a key that does not exist, or a value of the wrong kind.
+        ConfigurationError: a key that does not exist, or a value that is no text, list or dict where one must be.
     """
     given = getattr(django_settings, SETTING, {})
     if not isinstance(given, Mapping):
@@ -98,8 +99,18 @@ def current() -> Settings:
             near = difflib.get_close_matches(str(key), NAMES, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see the settings reference"
             raise ConfigurationError(f"{SETTING} has no key {key!r}", code="unknown_setting", hint=hint)
-    values = {key: tuple(value) if key == "encryption_keys" else value for key, value in given.items()}
+    values: dict[str, Any] = {key: _of_its_kind(key, value) for key, value in given.items()}
     return Settings(**values)
+
+
+def _of_its_kind(key: str, value: Any) -> Any:
+    """The value, if it is of its setting's kind. Numbers and their ranges are left to the system checks."""
+    kinds = {bool: "True or False", str: "a text", tuple: "a list of texts", Mapping: "a dict"}
+    value = tuple(value) if key == "encryption_keys" and isinstance(value, list) else value
+    for kind, words in kinds.items():
+        if isinstance(_DEFAULTS[key], kind) and not isinstance(value, kind):
+            raise ConfigurationError(f"{SETTING}[{key!r}] must be {words}", code="bad_setting")
+    return value
 
 
 def ready() -> bool:

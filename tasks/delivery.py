@@ -9,6 +9,7 @@ from celery import Task, shared_task
 
 from sync import drain as draining
 from sync.drain.sweep import sweep_if_overdue
+
 from .options import OPTIONS
 from .records import keep
 
@@ -24,7 +25,7 @@ def drain(self: Task[Any, Any], connection_id: int, **unknown: object) -> dict[s
     return result
 
 
-@shared_task(bind=True, name="crudsync.sweep", **OPTIONS)
-def sweep(self: Task[Any, Any], **unknown: object) -> dict[str, Any]:
+@shared_task(name="crudsync.sweep", **OPTIONS)
+def sweep(**unknown: object) -> dict[str, Any]:
     """Take in what is waiting, and ring for whatever is due."""
     return dataclasses.asdict(draining.sweep())

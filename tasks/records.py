@@ -16,5 +16,5 @@ def keep(task: Task[Any, Any], result: dict[str, Any]) -> None:
         return
     try:
         task.backend.store_result(task.request.id, result, states.SUCCESS, request=task.request)
-    except Exception:  # noqa: BLE001 - any backend, any error; the work is done and recorded in our own rows
+    except Exception:  # any backend, any error; the work is done and recorded in our own rows
         logger.exception("the result of %s could not be stored", task.name)

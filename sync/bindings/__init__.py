@@ -2,6 +2,7 @@
 
 from sync.bindings.ask import FIRST, ROWLESS, ask, by_remote_id, ensure, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
+from sync.bindings.postgres import marking
 from sync.bindings.parents import remote_ids, wake_children
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
 from sync.bindings.stale import give_back, learn, next_due_s, prune, verify
@@ -22,6 +23,7 @@ __all__ = [
     "give_back",
     "learn",
     "mark",
+    "marking",
     "name_row",
     "next_due_s",
     "prune",

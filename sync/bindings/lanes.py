@@ -10,7 +10,7 @@ TENTH = 0.1
 
 
 def quota(limit: int, rng: random.Random | None = None) -> int:
-    """Return how many places of ``limit`` a lower lane with work is sure of: a tenth, on average also for small ones."""
+    """Return how many places of ``limit`` a lower lane with work is sure of: a tenth, on average for small ones too."""
     whole, part = divmod(limit, 10)
     draw = (rng or random).random()
     return whole + (1 if draw < part * TENTH else 0)

@@ -67,23 +67,24 @@ RETURNING {COLUMNS}, due_at, statement_timestamp()
 """  # noqa: S608 - constants of ours
 
 LOCKED = """
-    locked AS (
-        SELECT b.id FROM crudsync_binding b JOIN v ON b.id = v.id AND b.lease_token = v.token
-        ORDER BY b.connection_id, b.object_type, b.object_id FOR UPDATE OF b)
+    locked AS MATERIALIZED (
+        SELECT id FROM crudsync_binding WHERE id = ANY(%s)
+        ORDER BY connection_id, object_type, object_id FOR UPDATE)
 """
+"""In lock order; by an array, so that a table without statistics is not read as a whole."""
 
 MARK = f"""
-WITH v AS (SELECT * FROM json_to_recordset(%s) AS v(id bigint, token bigint, u text, i text)), {LOCKED}
-UPDATE crudsync_binding b SET uncertain = v.u, intent = v.i
-FROM v JOIN locked USING (id) WHERE b.id = v.id
-RETURNING b.id
+{LOCKED},
+    marked AS (
+        UPDATE crudsync_binding b SET uncertain = v.u, intent = v.i
+        FROM json_to_recordset(%s) AS v(id bigint, token bigint, u text, i text)
+        WHERE b.id = ANY(%s) AND b.id = v.id AND b.lease_token = v.token AND b.id IN (SELECT id FROM locked)
+        RETURNING b.id)
 """  # noqa: S608 - a constant of ours
+"""The common table expressions of :func:`marking`; ``marked`` holds the ids still under our lease."""
 
 SETTLE = f"""
-WITH v AS (SELECT * FROM json_to_recordset(%s) AS v(
-    id bigint, token bigint, seq bigint, remote_id text, version text, sent text, seen text, uncertain text, intent text,
-    wanted int, attempts int, claims int, state text, code text, detail text, waits_for text, due float8, rests float8,
-    lane int, synced bool, again bool)), {LOCKED}
+WITH {LOCKED}
 UPDATE crudsync_binding b SET
     remote_id = v.remote_id, remote_version = v.version, sent = v.sent, seen = v.seen,
     uncertain = v.uncertain, intent = v.intent, claims = v.claims, waits_for = v.waits_for, leased = false,
@@ -104,7 +105,11 @@ UPDATE crudsync_binding b SET
     dirty_since = CASE WHEN v.due IS NOT NULL OR NOT v.synced THEN b.dirty_since
                        WHEN b.seq <> v.seq THEN statement_timestamp() ELSE NULL END,
     synced_at = CASE WHEN v.synced THEN statement_timestamp() ELSE b.synced_at END
-FROM v JOIN locked USING (id) WHERE b.id = v.id
+FROM json_to_recordset(%s) AS v(
+    id bigint, token bigint, seq bigint, remote_id text, version text, sent text, seen text, uncertain text, intent text,
+    wanted int, attempts int, claims int, state text, code text, detail text, waits_for text, due float8, rests float8,
+    lane int, synced bool, again bool)
+WHERE b.id = ANY(%s) AND b.id = v.id AND b.lease_token = v.token AND b.id IN (SELECT id FROM locked)
 RETURNING b.id
 """  # noqa: S608
 
@@ -147,13 +152,22 @@ def claim(connection_id: int, limit: int, lease_s: float, using: str) -> list[Cl
     return [_claimed(row, lone) for row in rows]
 
 
+def marking(marks: Sequence[Mark]) -> tuple[str, list[Any]]:
+    """Return what notes doubts and intents, as expressions to put before a statement of the same commit.
+
+    Returns:
+        SQL for a WITH clause, whose ``marked`` holds the ids still under our lease, and its parameters.
+    """
+    values = [{"id": m.claim.id, "token": m.claim.lease_token, "u": m.uncertain, "i": m.intent} for m in marks]
+    ids = [m.claim.id for m in marks]
+    return MARK, [ids, json.dumps(values), ids]
+
+
 def mark(marks: Sequence[Mark], using: str) -> set[int]:
     """Note doubts and intents; return the ids still under our lease."""
-    values = [
-        {"id": m.claim.id, "token": m.claim.lease_token, "u": m.uncertain, "i": m.intent} for m in marks
-    ]
+    sql, params = marking(marks)
     with connections[using].cursor() as cursor:
-        cursor.execute(MARK, [json.dumps(values)])
+        cursor.execute(f"WITH {sql} SELECT id FROM marked", params)
         return {row[0] for row in cursor.fetchall()}
 
 
@@ -186,7 +200,8 @@ def settle(rows: Sequence[Settlement], using: str) -> set[int]:
         for r in rows
     ]
     with connections[using].cursor() as cursor:
-        cursor.execute(SETTLE, [json.dumps(values)])
+        ids = [r.claim.id for r in rows]
+        cursor.execute(SETTLE, [ids, json.dumps(values), ids])
         return {row[0] for row in cursor.fetchall()}
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from sync.capture.context import asked
-
-GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 class ActorMiddleware:
@@ -24,22 +22,25 @@ class ActorMiddleware:
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: GetResponse) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Answer the request, its writes in the name of its user."""
-        if iscoroutinefunction(self):
-            return self._answer(request)
-        with asked(lambda: _name_of(request)):
-            return self.get_response(request)
+        return self._answer_async(request) if self.is_async else self._answer(request)
 
-    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        get_response = cast("Callable[[HttpRequest], Awaitable[HttpResponseBase]]", self.get_response)
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
         with asked(lambda: _name_of(request)):
-            return await get_response(request)
+            response: HttpResponseBase = self.get_response(request)
+            return response
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        with asked(lambda: _name_of(request)):
+            response: HttpResponseBase = await self.get_response(request)
+            return response
 
 
 def _name_of(request: HttpRequest) -> str:

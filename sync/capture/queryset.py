@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db import connections, models, transaction
 
+from sync.capture import conflicts, family
 from sync.capture.context import capturing, unrecorded
-from sync.capture.record import record_many, watched
-from sync.registry import model_label
 
 M = TypeVar("M", bound=models.Model)
 
@@ -25,9 +24,10 @@ class SyncQuerySet(models.QuerySet[M]):
         if not self._captured():
             return super().update(**kwargs)
         with transaction.atomic(using=self.db):
-            pks = self._locked_pks()
-            changed = models.QuerySet.update(self.filter(pk__in=pks), **kwargs) if pks else 0
-            record_many(model_label(self.model), pks, self.db)
+            pks = self._pks()
+            changed = models.QuerySet.update(self._only(pks), **kwargs)
+            self._record([*pks, *self._new_pks(kwargs)])
+        self._result_cache = None
         return changed
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -35,17 +35,19 @@ class SyncQuerySet(models.QuerySet[M]):
     def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
         """Insert the rows, and record a change for each, in one transaction.
 
-        With ``ignore_conflicts`` the database doesn't say which rows it inserted: those with a primary key of their
-        own are recorded, which at worst finds nothing to send.
+        Where conflicts are ignored, and where the database doesn't say which rows it wrote, the rows are found by
+        their unique fields.
         """
         if not self._captured():
             return super().bulk_create(objs, *args, **kwargs)
         with transaction.atomic(using=self.db):
             made = super().bulk_create(objs, *args, **kwargs)
-            record_many(model_label(self.model), [row.pk for row in made if row.pk is not None], self.db)
+            self._record(conflicts.keys_of(self.model, made, self.db))
         return made
 
-    def bulk_update(self, objs: Iterable[M], fields: Sequence[str], batch_size: int | None = None) -> int:
+    bulk_create.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_update(self, objs: Iterable[M], fields: Iterable[str], batch_size: int | None = None) -> int:
         """Update the rows, and record a change for each, in one transaction."""
         if not self._captured():
             return super().bulk_update(objs, fields, batch_size)
@@ -53,18 +55,35 @@ class SyncQuerySet(models.QuerySet[M]):
         with transaction.atomic(using=self.db):
             with unrecorded():  # its own update() would record them once more
                 changed = super().bulk_update(rows, fields, batch_size)
-            record_many(model_label(self.model), [row.pk for row in rows], self.db)
+            self._record([row.pk for row in rows])
         return changed
+
+    bulk_update.alters_data = True  # type: ignore[attr-defined]
 
     def _captured(self) -> bool:
         self._for_write = True
-        return capturing() and watched(model_label(self.model), self.db)
+        return capturing() and family.watching_any(family.concrete(self.model), self.db)
 
-    def _locked_pks(self) -> list[Any]:
+    def _record(self, pks: list[Any]) -> None:
+        family.record_written(family.concrete(self.model), pks, self.db)
+
+    def _pks(self) -> list[Any]:
+        if self.query.is_sliced or self.query.combinator:
+            return []  # update() refuses those
         rows = self.order_by()
-        if connections[self.db].features.has_select_for_update and not self.query.distinct:
-            rows = rows.select_for_update(of=("self",)) if self._can_lock_self() else rows.select_for_update()
-        return list(rows.values_list("pk", flat=True))
+        rows.query.select_for_update = False  # no part of an update, and refused beside DISTINCT or GROUP BY
+        return list(dict.fromkeys(rows.values_list("pk", flat=True)))
 
-    def _can_lock_self(self) -> bool:
-        return bool(connections[self.db].features.has_select_for_update_of)
+    def _only(self, pks: list[Any]) -> models.QuerySet[M]:
+        """These rows, still under the same condition: none is updated that is not recorded.
+
+        SQLite has one writer, and a transaction sees what it saw before: there the condition is enough.
+        """
+        refused = self.query.is_sliced or self.query.combinator
+        return self if refused or connections[self.db].vendor == "sqlite" else self.filter(pk__in=pks)
+
+    def _new_pks(self, values: dict[str, Any]) -> list[Any]:
+        """The primary key that an update gives its rows, where it gives one: the row is another object then."""
+        key = self.model._meta.pk
+        given = [values[name] for name in {"pk", key.name, key.attname} & set(values)]
+        return [key.to_python(value) for value in given if not hasattr(value, "resolve_expression")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 BULK_FROM = 100
 """A statement that writes more rows than this goes into the bulk lane."""
+
+CHUNK = 5000
+"""Changes in one INSERT of a bulk write."""
 
 RESOLVED_FOR_S = 5.0
 """How long a process remembers which connections a model's changes ring for."""
@@ -52,21 +55,20 @@ def record(label: str, pk: object, using: str, *, kind: Kind = Kind.SAVE, snapsh
     wake.ring_on_commit(connections_for, label, using)
 
 
-def record_many(label: str, pks: Iterable[object], using: str, *, kind: Kind = Kind.SAVE) -> None:
+def record_many(label: str, pks: Sequence[object], using: str, *, kind: Kind = Kind.SAVE) -> None:
     """Insert one change a row in the open transaction, and ring when it commits."""
     here = current()
-    ids = [object_id_of(pk) for pk in pks]
-    lane = int(Lane.BULK) if len(ids) > BULK_FROM else lane_of(label)
-    outbox.add_many(
-        [
+    who, lane = here.actor, int(Lane.BULK) if len(pks) > BULK_FROM else lane_of(label)
+    for start in range(0, len(pks), CHUNK):
+        entries = [
             outbox.Entry(
-                model=label, object_id=id_, kind=kind.value, lane=lane, actor=here.actor, reason=here.reason
+                model=label, object_id=object_id_of(pk), kind=kind.value, lane=lane, actor=who, reason=here.reason
             )
-            for id_ in ids
-        ],
-        using,
-    )
-    if ids:
+            for pk in pks[start : start + CHUNK]
+        ]
+        outbox.add_many(entries, using)
+    if pks:
+        point("captured")
         wake.ring_on_commit(connections_for, label, using)
 
 
@@ -84,13 +86,13 @@ def connections_for(labels: set[str]) -> Iterable[int]:
 
 
 def snapshot_of(instance: Model) -> str:
-    """Return the row's own values as JSON text, without anything named like a secret."""
+    """Return the row's own values as JSON text, without deferred ones and without anything named like a secret."""
     values = {
-        field.attname: getattr(instance, field.attname, None)
+        field.attname: instance.__dict__[field.attname]
         for field in instance._meta.concrete_fields
-        if not is_secret_name(field.name)
+        if field.attname in instance.__dict__ and not is_secret_name(field.name)
     }
-    return json.dumps(values, cls=_Encoder)
+    return json.dumps(values, cls=_Encoder, skipkeys=True)
 
 
 def _connections_of(label: str) -> tuple[int, ...]:
@@ -107,5 +109,5 @@ class _Encoder(DjangoJSONEncoder):
     def default(self, o: object) -> object:
         try:
             return super().default(o)
-        except TypeError:
+        except (TypeError, ValueError):
             return str(o)

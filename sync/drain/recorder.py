@@ -16,7 +16,7 @@ from sync.drain.attempt import Attempt
 from sync.drain.settling import Ruling, duplicate
 from sync.faults import point
 from sync.models import Binding, State, Status
-from sync.models.database import alias, in_transaction
+from sync.models.database import alias, in_transaction, is_postgres, repeatable
 from sync.operations import Finished, Started
 from sync.types import Verb
 
@@ -48,11 +48,26 @@ def journal(started: Sequence[Started], marks: Sequence[Mark], *, deadline: floa
         The ids of the started operations, and of the marked bindings still under our lease.
     """
 
+    using = alias()
+    if is_postgres(using):
+        return _repeated(lambda: _journal_at_once(started, marks, using), deadline)
+
     def work() -> tuple[list[int], set[int]]:
         ours = bindings.mark(marks)
         return operations.start(started), ours
 
     return _persist(work, deadline)
+
+
+def _journal_at_once(started: Sequence[Started], marks: Sequence[Mark], using: str) -> tuple[list[int], set[int]]:
+    """One statement is one commit and one round trip: the journal is written for every few requests."""
+    marking, first = bindings.marking(marks)
+    starting, second = operations.starting(started)
+    sql = f"WITH {marking} {starting} RETURNING id, binding_id, binding_id IN (SELECT id FROM marked)"
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql, [*first, *second])
+        rows = cursor.fetchall()
+    return [row[0] for row in rows], {row[1] for row in rows if row[2]}
 
 
 def settle(
@@ -172,13 +187,19 @@ def _name_doubles(result: Result) -> None:
 
 
 def _persist(work: Callable[[], T], deadline: float) -> T:
+    return _repeated(lambda: in_transaction(work, alias()), deadline)
+
+
+def _repeated(work: Callable[[], T], deadline: float) -> T:
+    """Do it again while the database is away, or asks for it, until the deadline."""
     using = alias()
     while True:
         try:
-            return in_transaction(work, using)
+            return work()
         except (OperationalError, InterfaceError) as error:
             if connections[using].in_atomic_block or time.monotonic() > deadline:
                 raise
             logger.warning("the database is away, results are kept: %s", type(error).__name__)
-            connections[using].close()
+            if not repeatable(error):
+                connections[using].close()
             time.sleep(RECONNECT_S)

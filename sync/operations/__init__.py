@@ -1,6 +1,6 @@
 """The only writer of operations, the task records: start before the send, finish after the answer."""
 
-from sync.operations.journal import Finished, Started, close_leftovers, finish, start
+from sync.operations.journal import Finished, Started, close_leftovers, finish, start, starting
 from sync.operations.records import history, prune, sent_since, stale_creates
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "sent_since",
     "stale_creates",
     "start",
+    "starting",
 ]

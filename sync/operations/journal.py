@@ -20,7 +20,6 @@ SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, 'started', '', 0, '', '', cl
 FROM json_to_recordset(%s) AS x(n int, c bigint, b bigint, t text, o text, v text, a int, l bigint, s bigint, k text,
     h text, m text, u text, r text, w text, j text)
 ORDER BY n
-RETURNING id
 """
 
 FINISH = """
@@ -88,18 +87,24 @@ FINISH_KEYS = ("id", "s", "n", "c", "d", "r", "x", "ms")
 FINISHED_FIELDS = ("id", "status", "status_code", "code", "detail", "remote_id", "response", "duration_ms")
 
 
+def starting(rows: Sequence[Started]) -> tuple[str, list[str]]:
+    """Return PostgreSQL's INSERT of operations, to which a WITH and a RETURNING may be added, and its parameters."""
+    values = [
+        {"n": place, **{key: getattr(row, name) for key, name in zip(START_KEYS, STARTED_FIELDS, strict=True)}}
+        for place, row in enumerate(rows)
+    ]
+    return START, [json.dumps(values)]
+
+
 def start(rows: Sequence[Started]) -> list[int]:
     """Insert operations, inside the journal's transaction; return their ids in the same order."""
     using = alias()
     if not rows:
         return []
     if is_postgres(using):
-        values = [
-            {"n": place, **{key: getattr(row, name) for key, name in zip(START_KEYS, STARTED_FIELDS, strict=True)}}
-            for place, row in enumerate(rows)
-        ]
+        sql, params = starting(rows)
         with connections[using].cursor() as cursor:
-            cursor.execute(START, [json.dumps(values)])
+            cursor.execute(f"{sql} RETURNING id", params)
             return [row[0] for row in cursor.fetchall()]
     at = now(using)
     made = [Operation(**{name: getattr(row, name) for name in STARTED_FIELDS}, started_at=at) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connections
 
@@ -36,7 +37,7 @@ def add(entry: Entry, using: str) -> None:
         using: alias of the database in whose open transaction it is inserted.
     """
     sql, clock = _insert(using)
-    params: tuple[object, ...] = (
+    params: tuple[Any, ...] = (
         entry.model,
         entry.object_id,
         entry.kind,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from django.db import IntegrityError, transaction
 
 from sync.models import Connection, Gate
+from sync.models.database import alias
 from sync.registry import integrators as registered
 
 
@@ -18,7 +19,7 @@ def connection(integrator: str, name: str = "default") -> Connection:
         Connection.DoesNotExist: the account is not ``default`` and there is no row.
     """
     registered.get(integrator)
-    found = Connection.objects.filter(integrator=integrator, name=name).first()
+    found = Connection.objects.using(alias()).filter(integrator=integrator, name=name).first()
     if found is not None:
         return found
     if name != "default":
@@ -28,7 +29,7 @@ def connection(integrator: str, name: str = "default") -> Connection:
 
 def connections_of(integrators: Iterable[str]) -> list[Connection]:
     """Return every connection of these integrators, in the order of their ids."""
-    return list(Connection.objects.filter(integrator__in=list(integrators)).order_by("pk"))
+    return list(Connection.objects.using(alias()).filter(integrator__in=list(integrators)).order_by("pk"))
 
 
 def ensure_connections() -> list[Connection]:
@@ -44,10 +45,11 @@ def ensure_connections() -> list[Connection]:
 
 
 def _make(integrator: str) -> Connection:
+    using = alias()
     try:
-        with transaction.atomic():
-            row = Connection.objects.create(integrator=integrator)
-            Gate.objects.create(connection=row)
+        with transaction.atomic(using=using):
+            row = Connection.objects.using(using).create(integrator=integrator)
+            Gate.objects.using(using).create(connection=row)
             return row
     except IntegrityError:  # another process made it first
-        return Connection.objects.get(integrator=integrator, name="default")
+        return Connection.objects.using(using).get(integrator=integrator, name="default")

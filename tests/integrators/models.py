@@ -1,4 +1,5 @@
 """Models that no table stands behind: for mappings, which read rows and never write them."""
+# ruff: noqa: DJ008 - nobody prints these rows
 
 from __future__ import annotations
 

@@ -231,7 +231,14 @@ def test_remote_values_become_what_the_column_holds() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("price", "cheap"), ("name", "x" * 21), ("name", None), ("price", "123456789.00"), ("made_at", {}), ("active", [])],
+    [
+        ("price", "cheap"),
+        ("name", "x" * 21),
+        ("name", None),
+        ("price", "123456789.00"),
+        ("made_at", {}),
+        ("active", []),
+    ],
 )
 def test_a_remote_value_that_the_column_would_refuse_is_refused_here(field: str, value: Any) -> None:
     with pytest.raises(PayloadError, match=field) as caught:

@@ -80,9 +80,10 @@ def test_a_natural_key_is_taken_as_it_is_where_a_hook_makes_the_payload() -> Non
 def test_update_method_and_methods_reach_the_connector() -> None:
     assert bound(update_method="PUT").rest.routes[Verb.UPDATE].method == "PUT"
     assert bound(update_method="PUT", methods={"update": "POST"}).rest.routes[Verb.UPDATE].method == "POST"
-    assert bound(paths={"delete": "{endpoint}/{id}/archive"}, methods={"delete": "POST"}).rest.routes[
-        Verb.DELETE
-    ].after == "/archive"
+    assert (
+        bound(paths={"delete": "{endpoint}/{id}/archive"}, methods={"delete": "POST"}).rest.routes[Verb.DELETE].after
+        == "/archive"
+    )
 
 
 def test_every_option_of_the_connector_is_passed_on() -> None:
@@ -239,7 +240,7 @@ def test_what_is_no_definition_is_refused_by_the_types_name(given: Any) -> None:
 
 
 def test_an_error_names_the_type() -> None:
-    with pytest.raises(ConfigurationError, match="^object type 'product': "):
+    with pytest.raises(ConfigurationError, match=r"^object type 'product': "):
         bound(natural_key=["skuu"])
 
 

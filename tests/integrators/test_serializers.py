@@ -79,7 +79,9 @@ def test_nested_serializers_are_written_at_every_depth() -> None:
     root = Category.objects.create(name="Root", slug="root")
     tools = Category.objects.create(name="Tools", slug="tools", parent=root)
     Product.objects.create(category=tools, name="hammer", sku="h", price=Decimal(1))
-    spec = types(category=ObjectType(model=Category, endpoint="c", serializer=CatalogueSerializer, fields=[Map("slug")]))
+    spec = types(
+        category=ObjectType(model=Category, endpoint="c", serializer=CatalogueSerializer, fields=[Map("slug")])
+    )
     made = SerializerMapper(Category, CatalogueSerializer, ()).payload(tools, {})
     assert made == {
         "slug": "tools",
@@ -104,16 +106,18 @@ def test_write_only_fields_named_like_a_secret_stay_here() -> None:
 
 def test_maps_lie_over_the_serializer_and_own_the_way_back() -> None:
     fields = [Map("name", "title"), Map("stock", direction=BOTH)]
-    spec = types(product=ObjectType(model=Product, endpoint="p", serializer=ProductSerializer, fields=fields))["product"]
+    spec = types(product=ObjectType(model=Product, endpoint="p", serializer=ProductSerializer, fields=fields))[
+        "product"
+    ]
     assert payload(spec, HAMMER)["title"] == "hammer"
     assert spec.mapper.write_back({"stock": "5", "name": "other"}) == {"stock": 5}
     assert spec.mapper.inward
 
 
 def test_natural_keys_go_by_what_the_serializer_calls_them() -> None:
-    spec = types(
-        order=ObjectType(model=Order, endpoint="o", serializer=OrderSerializer, natural_key=["number"])
-    )["order"]
+    spec = types(order=ObjectType(model=Order, endpoint="o", serializer=OrderSerializer, natural_key=["number"]))[
+        "order"
+    ]
     assert spec.rest.natural_key == ("number",)
 
 

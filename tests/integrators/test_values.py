@@ -75,7 +75,9 @@ def test_what_has_no_json_form_is_refused_by_its_name(value: Any) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("value", [b"abc", bytearray(b"abc"), memoryview(b"abc")], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [b"abc", bytearray(b"abc"), memoryview(b"abc")], ids=lambda value: type(value).__name__
+)
 def test_bytes_are_refused_with_what_to_do(value: Any) -> None:
     with pytest.raises(PayloadError) as caught:
         json_value(value, "raw")

