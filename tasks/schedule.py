@@ -9,9 +9,10 @@ from sync import conf
 
 
 def schedule(*, reconcile_every: timedelta = timedelta(hours=6)) -> dict[str, dict[str, Any]]:
-    """Return the entries for beat; in the settings: ``CELERY_BEAT_SCHEDULE |= schedule()``.
+    """Return the entries for Celery beat.
 
-    A sweep that no worker took in time is dropped, not piled up: the next one does the same.
+    In the settings: ``CELERY_BEAT_SCHEDULE |= schedule()``. A sweep that no worker took in time is dropped, not piled
+    up: the next one does the same.
 
     Args:
         reconcile_every: how often the remotes are listed and compared.

@@ -15,9 +15,10 @@ os.environ.setdefault("ENV_FILE", os.devnull)  # what a developer keeps in .env 
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")  # nothing listens there: a test asks for redis_server
 
 from project.settings import *  # noqa: F403
-from project.settings import CRUDSYNC, DATABASES, SQLITE_OPTIONS
+from project.settings import CRUDSYNC, DATABASES, INSTALLED_APPS, SQLITE_OPTIONS
 
 ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.zoo"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CRUDSYNC = {**CRUDSYNC, "encryption_keys": [Fernet.generate_key().decode()]}
 

@@ -82,8 +82,9 @@ class Linked:
     def __init__(self, field: ManyToManyField[Any, Any]) -> None:
         self.field = field
         self.table = concrete(field.model)
-        self.through: Any = field.remote_field.through
-        self.source = self.through._meta.get_field(field.m2m_field_name())
+        through: Any = field.remote_field.through
+        self.through = through
+        self.source: Any = through._meta.get_field(field.m2m_field_name())
         self.target: str = field.m2m_reverse_field_name()
 
     def changed(

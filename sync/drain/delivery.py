@@ -23,6 +23,9 @@ from sync.exceptions import CrudSyncError, RateLimitExceeded
 from sync.faults import point
 from sync.types import Answer, Grant, Outcome, Wanted
 
+ROUNDS = 3
+"""One round of threads is in the air, two more are journaled: a worker that dies leaves no more in doubt."""
+
 SETTLE_EVERY = 50
 SETTLE_AFTER_S = 0.1
 GRANTS_AHEAD = 32
@@ -113,9 +116,9 @@ class Delivery:
                 self.interpreter.follow(plan, None, None)
 
     def _fill(self) -> None:
-        """Keep the senders busy, at most two rounds of threads ahead."""
-        room = 2 * self.senders.threads - self.senders.under_way
-        if not self._todo or room < min(self.senders.threads, len(self._todo)):
+        """Keep the senders busy, at most two rounds of threads ahead of what is in the air."""
+        room = ROUNDS * self.senders.threads - self.senders.under_way
+        if not self._todo or room < min((ROUNDS - 1) * self.senders.threads, len(self._todo)):
             return
         if self.interpreter.shut or time.monotonic() > self.window_end:
             self._release_all(0.0)

@@ -99,7 +99,7 @@ class BaseIntegrator:
         return dict(cls._class_headers)
 
     @hook
-    def set_headers(self, *args: Any, **kwargs: Any) -> dict[str, str]:  # noqa: ARG002 - older packages pass some
+    def set_headers(self, *args: Any, **kwargs: Any) -> dict[str, str]:
         """Return headers of your own for each request; credentials belong into ``auth``."""
         return {}
 

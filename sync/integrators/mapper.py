@@ -28,7 +28,6 @@ Step = Callable[[Any, dict[str, Any], Mapping[str, Any]], None]
 """Puts one value into a payload: takes the row, the payload, and the parents' remote ids."""
 
 
-
 class Mapper(Protocol):
     """How rows of one object type become payloads.
 

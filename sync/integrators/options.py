@@ -96,9 +96,7 @@ def _attributes(of: Any, names: tuple[str, ...]) -> dict[str, Any]:
 def _own_rates(object_type: Any) -> Any:
     """An object type's own limit counts the calls to its endpoint, unless it says otherwise."""
     given = rate_limits(object_type.rate_limit)
-    return [
-        limit if limit.endpoints else _of_endpoint(limit, object_type.endpoint) for limit in given
-    ]
+    return [limit if limit.endpoints else _of_endpoint(limit, object_type.endpoint) for limit in given]
 
 
 def _of_endpoint(limit: RateLimit, endpoint: str) -> RateLimit:

@@ -12,6 +12,10 @@ from sync.exceptions import ObjectError, RemoteError
 from sync.types import Outcome, OutcomeKind, Verb
 
 
+# A 503 with Retry-After raises the same class as a 429, so that one is told apart by its status.
+KINDS = {cls: kind for kind, cls in classify.ERRORS.items() if kind is not OutcomeKind.UNAVAILABLE}
+
+
 def after_return(verb: Verb, returned: Any, sent: Sequence[Outcome], id_in: Callable[[Any], Any]) -> Outcome:
     """Return the outcome of a verb that came to its end.
 
@@ -55,7 +59,9 @@ def after_error(verb: Verb, error: Exception, sent: Sequence[Outcome]) -> Outcom
 
 def _of_remote(verb: Verb, error: RemoteError) -> Outcome:
     outcome = classify.from_error(error)
-    kind = next((kind for kind, cls in classify.ERRORS.items() if type(error) is cls), outcome.kind)
+    kind = KINDS.get(type(error), outcome.kind)
+    if kind is OutcomeKind.THROTTLED and error.status_code == 503:
+        kind = OutcomeKind.UNAVAILABLE
     if verb is Verb.DELETE and kind is OutcomeKind.NOT_FOUND:
         kind = OutcomeKind.OK
     if verb is Verb.CREATE and kind is OutcomeKind.NOT_FOUND:

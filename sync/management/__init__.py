@@ -1,0 +1,1 @@
+"""Commands: surfaces over the rooms below; they decide nothing."""

@@ -105,8 +105,10 @@ def _holds(body: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _same(sent: Any, wanted: Any) -> bool:
-    """A form's values are text: ``"3"`` is 3 there."""
-    return bool(sent == wanted) or (isinstance(sent, str) and not isinstance(wanted, bool) and sent == str(wanted))
+    """0 is not false; but a form's values are text: ``"3"`` is 3 there."""
+    if isinstance(sent, bool) or isinstance(wanted, bool):
+        return sent is wanted
+    return bool(sent == wanted) or (isinstance(sent, str) and sent == str(wanted))
 
 
 def _parsed(text: str) -> Any:

@@ -1,30 +1,69 @@
-"""A sandbox remote in a process of its own, which the shop speaks to."""
+"""A sandbox remote in a process of its own, which the shop speaks to, and what tests with real processes wait for."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
+from examples.shop.agreement import differences
+from examples.shop.integrators import ShopIntegrator
 from project.servers import wait_until
-from sync import capture, wake
+from sync import capture, drain, registry
+from sync.capture import record
 from sync.integrators.clients import forget
-from sync.models import Binding, Change, State
+from sync.models import Binding, Change, Connection, State
+from sync.ratelimit.link import link
 from sync.testing.remote import Remote, SandboxProcess
+from sync.wake.doorbell import rung
+from sync.wake.publisher import publisher
 
-UNSETTLED = (State.PENDING, State.RETRYING, State.WAITING)
+ROOM = Path(__file__).parent
+SWEEP_S = 0.25
+SETTLED = (State.SYNCED, State.ABSENT)
+
+SHORT = {"window_s": 0.6, "timeout_s": 0.8, "settle_s": 0.4, "connect_s": 0.5, "sweep_s": 0.5, "rest_s": 0.2}
+"""Leases of less than two seconds, so that a test need not wait long for one to end."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == ROOM:
+            item.add_marker(pytest.mark.process)
+
+
+@pytest.fixture(autouse=True)
+def _afresh() -> Iterator[None]:
+    """Nothing that this process keeps (connections, doorbells, clients) outlives a test."""
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    for forgotten in (link.cache_clear, publisher.close, rung.forget, record._rings.clear, forget):
+        forgotten()
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, settings: Any) -> Iterator[Remote]:
-    """A running sandbox with its journal on disk; the shop's base URL points to it."""
-    with SandboxProcess(journal=tmp_path / "journal.jsonl") as process:
-        settings.SANDBOX_URL = f"{process.url.rstrip('/')}/"
-        forget()
-        yield process.remote
-    forget()
+def sandbox_process(tmp_path: Path) -> Iterator[SandboxProcess]:
+    """A sandbox that honours idempotency keys, its journal and its state on disk."""
+    with SandboxProcess(journal=tmp_path / "journal.jsonl", idempotency=True) as process:
+        yield process
+
+
+@pytest.fixture
+def sandbox(
+    sandbox_process: SandboxProcess, redis_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Remote:
+    """A running sandbox; the shop's base URL points to it, here and in worker processes."""
+    url = f"{sandbox_process.url.rstrip('/')}/"
+    settings.SANDBOX_URL = url
+    monkeypatch.setattr(ShopIntegrator, "base_url", url)
+    return sandbox_process.remote
 
 
 @pytest.fixture
@@ -35,13 +74,70 @@ def captured() -> Iterator[None]:
 
 
 @pytest.fixture
-def until_quiet() -> Callable[..., None]:
-    """A function that returns once nothing is due, waiting or unread, within so many seconds."""
+def short(settings: Any) -> dict[str, float]:
+    """Short leases, in this process and (as knobs) in workers."""
+    settings.CRUDSYNC = {**settings.CRUDSYNC, **SHORT}
+    return dict(SHORT)
 
-    def waited(timeout_s: float = 60.0) -> None:
-        assert wait_until(quiet, timeout_s, every_s=0.05), describe()
+
+@pytest.fixture
+def account() -> Callable[..., Connection]:
+    """A function that changes the shop's own connection row, and returns it."""
+
+    def changed(**values: Any) -> Connection:
+        row = registry.connection("shop")
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save()
+        return row
+
+    return changed
+
+
+@pytest.fixture
+def until_quiet() -> Callable[..., None]:
+    """A function that returns once nothing is due, waiting or unread, within so many seconds.
+
+    With ``sweeping`` it sweeps meanwhile, as beat would.
+    """
+
+    def waited(timeout_s: float = 60.0, *, sweeping: bool = False) -> None:
+        until_(quiet, timeout_s, sweeping=sweeping)
 
     return waited
+
+
+@pytest.fixture
+def until_equal(sandbox: Remote) -> Callable[..., None]:
+    """A function that returns once nothing is due and both sides are equal, compared from rows and remote state."""
+
+    def waited(timeout_s: float = 60.0, *, sweeping: bool = False) -> None:
+        until_(quiet, timeout_s, sweeping=sweeping)
+        assert list(differences(sandbox.call("GET", "/__state__"))) == []
+
+    return waited
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """The function of that name, below."""
+    return until_
+
+
+def until_(condition: Callable[[], Any], timeout_s: float = 30.0, *, sweeping: bool = False) -> None:
+    """Return once a condition holds; fail, saying what is left, where it does not in time."""
+    swept = time.monotonic()
+
+    def held() -> bool:
+        nonlocal swept
+        if condition():
+            return True
+        if sweeping and time.monotonic() - swept > SWEEP_S:
+            drain.sweep()
+            swept = time.monotonic()
+        return False
+
+    assert wait_until(held, timeout_s, every_s=0.05), describe()
 
 
 def quiet() -> bool:
@@ -51,8 +147,8 @@ def quiet() -> bool:
 
 def describe() -> str:
     """What is left, for a failure's message."""
-    left = Binding.objects.filter(due_at__isnull=False).values_list("object_type", "object_id", "state", "code")[:5]
-    return f"{Change.objects.count()} changes, {list(left)}"
+    rows = Binding.objects.exclude(state__in=SETTLED).values_list(
+        "object_type", "object_id", "state", "code", "leased", "due_at", "attempts", "uncertain"
+    )
+    return f"{Change.objects.count()} changes, {rows.count()} bindings: {[*rows[:8]]}"
 
-
-__all__ = ["UNSETTLED", "describe", "quiet", "wake"]

@@ -33,13 +33,12 @@ def registered() -> Iterator[Any]:
 
 @pytest.fixture
 def direct(registered: Any, settings: Any, db: None) -> Iterator[Any]:
-    """``registered``, where verbs may be called: no Redis, tokens at once, sending inside the test's transaction."""
+    """``registered``, where verbs may be called: no limit counts, and sending inside the test's transaction is fine."""
+    unlimited = {"rate_limit": {"limit": 1, "methods": ["TRACE"]}}
     settings.CRUDSYNC = {
         **settings.CRUDSYNC,
         "inline": True,
-        "limiter_when_down": "local",
-        "limiter_local_share": 1.0,
-        "default_rpm": 600_000,
+        "integrators": dict.fromkeys(("tag", "keyed", "product"), unlimited),
     }
     with wake.muted(), capture.disabled():
         yield registered

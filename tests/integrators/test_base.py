@@ -70,6 +70,13 @@ def test_headers_of_a_mixin_are_headers_of_the_class() -> None:
     assert MixedIntegrator().headers == {"X-Mixin": "1"}
 
 
+def test_a_number_of_threads_on_a_class_without_connections_is_kept_apart() -> None:
+    class BusyIntegrator(BaseIntegrator):
+        threads = 5
+
+    assert BusyIntegrator.max_threads == 5
+
+
 def test_headers_may_be_set_whole() -> None:
     unit = BaseIntegrator()
     given = {"X": "1"}

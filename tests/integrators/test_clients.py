@@ -146,6 +146,12 @@ def test_an_empty_bucket_says_when_the_next_token_comes(connection: Connection, 
     assert caught.value.retry_after_s > 0
 
 
+@pytest.mark.django_db
+def test_a_call_that_no_limit_counts_needs_no_token(connection: Connection) -> None:
+    connection.options = {"rate_limit": {"limit": 1, "methods": ["POST"]}}
+    client_of(SomeIntegrator, connection).take_token("rates", "GET")
+
+
 def test_closing_what_was_never_opened_is_harmless(connection: Connection) -> None:
     client_of(SomeIntegrator, connection)
     forget()

@@ -84,6 +84,23 @@ def test_a_property_that_raises_holds_the_object_with_a_hook_error() -> None:
     assert caught.value.code == "hook_error"
 
 
+def test_a_property_may_raise_an_error_of_ours_which_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any) -> Any:
+        raise ConstraintViolation("not this one")
+
+    monkeypatch.setattr(Gadget, "label", property(refuse))
+    with pytest.raises(ConstraintViolation):
+        sent("label")
+
+
+def test_the_other_side_of_a_one_to_one_that_nobody_made_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(self: Any) -> Any:
+        raise Owner.DoesNotExist
+
+    monkeypatch.setattr(Gadget, "label", property(missing))
+    assert sent("label") == {"label": None}
+
+
 def test_a_to_that_raises_holds_the_object_with_a_hook_error() -> None:
     with pytest.raises(PayloadError, match="ZeroDivisionError"):
         sent(Map("name", to=lambda _: 1 / 0))

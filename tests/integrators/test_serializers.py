@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.shop.models import Category, Customer, Order, Product
-from sync.exceptions import ConfigurationError, PayloadError
+from sync.exceptions import ConfigurationError, ConstraintViolation, PayloadError
 from sync.integrators import BOTH, CrudIntegrator, Map, ObjectType
 from sync.integrators.serializers import SerializerMapper
 from tests.integrators.serializers import (
@@ -133,6 +133,20 @@ def test_a_serializer_that_raises_holds_its_own_object() -> None:
     with pytest.raises(PayloadError, match="oops") as caught:
         SerializerMapper(Product, BrokenSerializer, ()).payload(HAMMER, {})
     assert caught.value.code == "hook_error"
+
+
+def test_an_error_of_ours_in_a_serializer_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any, instance: Any) -> Any:
+        raise ConstraintViolation("not this one")
+
+    monkeypatch.setattr(BrokenSerializer, "to_representation", refuse)
+    with pytest.raises(ConstraintViolation):
+        SerializerMapper(Product, BrokenSerializer, ()).payload(HAMMER, {})
+
+
+def test_a_write_only_null_is_null() -> None:
+    made = SerializerMapper(Product, ProductSerializer, ()).payload(Product(id=1, name="x", price=Decimal(1)), {})
+    assert made["category_id"] is None
 
 
 @pytest.mark.parametrize("serializer", [ProductSerializer(), "ProductSerializer", dict])

@@ -484,6 +484,18 @@ def test_nothing_can_be_renewed_without_credentials(connection: Connection) -> N
     assert not one.renew(request)
 
 
+def test_our_own_before_send_changes_nothing(connection: Connection) -> None:
+    assert unit(connection).before_send(Request(method="GET", url="https://api.test/")) is None
+
+
+def test_an_error_of_ours_in_a_hook_passes(connection: Connection) -> None:
+    def set_data(self: Any, model: Any) -> Any:
+        raise ConstraintViolation("not this one")
+
+    with pytest.raises(ConstraintViolation):
+        unit(connection, set_data=set_data).build_payload({})
+
+
 def test_every_account_is_the_default_route(connection: Connection) -> None:
     assert unit(connection).route(product()) is None
     assert unit(connection, route=lambda self, row: ["eu"]).route(product()) == ["eu"]

@@ -95,6 +95,18 @@ def test_a_model_instance_is_refused_with_the_way_to_send_its_remote_id() -> Non
     assert "via=" in caught.value.hint
 
 
+class Unhashable(dict):  # type: ignore[type-arg]
+    """A mapping whose items cannot be read."""
+
+    def items(self) -> Any:
+        raise ValueError("no items today")
+
+
+def test_a_value_that_cannot_even_be_read_is_refused() -> None:
+    with pytest.raises(PayloadError, match="facts has no JSON form: ValueError"):
+        json_value(Unhashable(a=1), "facts")
+
+
 def test_too_deep_a_value_is_refused() -> None:
     deep: Any = "x"
     for _ in range(5000):

@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures are imported: the plugin itself would switch capture off for the whole suite
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import responses
 from django.db import transaction
+from django.test import override_settings
 
 from examples.shop.models import Category, Customer, Order, Product, Tag
 from sync import capture, conf, ratelimit, registry
@@ -186,10 +188,12 @@ class TestSurroundings:
             assert (conf.current().threads, conf.current().inline) == (3, True)
 
     def test_overrides_that_end_in_another_order_leave_nothing_behind(self, settings: Any) -> None:
+        override = override_settings(CRUDSYNC={**settings.CRUDSYNC, "threads": 3})
         with capturing():
-            settings.CRUDSYNC = {**settings.CRUDSYNC, "threads": 3}
-        settings.finalize()
+            override.enable()
+        override.disable()
         assert not conf.current().inline
+        assert conf.current().threads != 3
 
     def test_every_integrator_is_redirected_and_keeps_its_path(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         shop = registry.get("shop")
@@ -229,8 +233,6 @@ class TestAssertions:
         "wish", [{"verb": "delete"}, {"times": 2}, {"name": "Axe"}, {"no_such_key": None}, {"stock": False}]
     )
     def test_what_was_not_sent_fails(self, wish: dict[str, Any], sent: Product) -> None:
-        if wish == {"stock": False}:
-            pytest.skip("0 equals False in Python and in this comparison")
         with pytest.raises(AssertionError) as caught:
             assert_sent(sent, **wish)
         story = str(caught.value)
@@ -254,7 +256,7 @@ class TestAssertions:
     def test_what_was_not_sent_is_not_sent(self, sent: Product) -> None:
         assert_not_sent(sent, verb="delete")
         assert_not_sent(sent, name="Axe")
-        with pytest.raises(AssertionError, match="was sent 1 times|was 1 times|was not to be sent, and was 1 times"):
+        with pytest.raises(AssertionError, match="was not to be sent, and was 1 times"):
             assert_not_sent(sent)
 
     def test_a_deleted_instance_has_to_be_named(self, sent: Product) -> None:

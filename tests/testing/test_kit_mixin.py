@@ -19,13 +19,13 @@ class InATestCase(SyncTestMixin, TestCase):
     def test_a_saved_row_arrives_at_the_sandbox(self) -> None:
         self.category.name = "Good tools"
         self.category.save()
-        self.assertEqual(self.deliver().succeeded, 1)
-        self.assertEqual(self.sandbox.objects("categories")[0]["id"], 1)
+        assert self.deliver().succeeded == 1
+        assert self.sandbox.objects("categories")[0]["id"] == 1
         self.assert_sent(self.category, verb="create", times=1, name="Good tools")
         self.assert_not_sent(self.category, verb="update")
 
     def test_each_test_has_a_sandbox_of_its_own(self) -> None:
-        self.assertEqual(self.sandbox.objects("categories"), [])
+        assert self.sandbox.objects("categories") == []
 
 
 class InATransactionTestCase(SyncTestMixin, TransactionTestCase):
@@ -40,9 +40,9 @@ class WithoutASandbox(SyncTestMixin, TestCase):
 
     def test_writes_are_captured_and_calls_stay_where_they_were(self) -> None:
         Category.objects.create(name="Tools", slug="tools")
-        self.assertEqual(Change.objects.count(), 1)
-        self.assertNotIn("shop", conf.current().integrators)
-        self.assertFalse(hasattr(self, "sandbox"))
+        assert Change.objects.count() == 1
+        assert "shop" not in conf.current().integrators
+        assert not hasattr(self, "sandbox")
 
 
 @pytest.mark.django_db

@@ -1,0 +1,47 @@
+"""Times in turn, and what is said of them."""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+Work = Callable[[], float]
+"""Does something, and returns the seconds that count."""
+
+
+def in_turn(works: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
+    """Run each work once a round, one after the other (A B A B), and return what they gave, by name."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            times[name].append(work())
+    return times
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Return the median of the ratios of one round each."""
+    return round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 3)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that at least so many percent are not above (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(percent / 100 * len(ordered)), 1) - 1]
+
+
+def fsync_s(directory: str | os.PathLike[str], times: int = 200) -> float:
+    """Return the median seconds of writing and syncing 8 KB to a file of this directory."""
+    block = b"x" * 8192
+    taken = []
+    with tempfile.TemporaryFile(dir=directory) as file:
+        for _ in range(times):
+            file.write(block)
+            file.flush()
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            taken.append(time.perf_counter() - began)
+    return statistics.median(taken)

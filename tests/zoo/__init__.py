@@ -1,0 +1,1 @@
+"""Models that no example needs: families of tables, proxies, relations and keys of every kind."""
