@@ -63,7 +63,9 @@ def _ours(found: Stage, rows: int, processes: int) -> float:
     with wake.muted():
         Contact.objects.bulk_create(people(rows, Contact))
         intake()
-    worker = found.worker(f"crm{processes}", "--pool=prefork", f"--concurrency={processes}", CRUDSYNC_THREADS=str(THREADS))
+    worker = found.worker(
+        f"crm{processes}", "--pool=prefork", f"--concurrency={processes}", CRUDSYNC_THREADS=str(THREADS)
+    )
     try:
         for _ in range(processes):
             wake.heard(connection.pk)

@@ -70,7 +70,16 @@ class Stage:
     def worker(self, name: str, *options: str, **knobs: str) -> Process:
         """Start a Celery worker, and return once it takes tasks."""
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-        command = [sys.executable, "-m", "celery", "-A", "project", "worker", f"--hostname={name}@%h", "--loglevel=INFO"]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "project",
+            "worker",
+            f"--hostname={name}@%h",
+            "--loglevel=INFO",
+        ]
         process = Process(name, [*command, *quiet, *options], env=self.env(**knobs), home=self.home)
         process.start()
         process.wait_for(" ready.", timeout_s=60)

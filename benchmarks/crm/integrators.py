@@ -22,6 +22,4 @@ class CrmIntegrator(CrudIntegrator):
     @staticmethod
     def set_object_types() -> Mapping[str, Any]:
         """One type."""
-        return {
-            "contact": ObjectType(model=Contact, endpoint="contacts", idempotency="Idempotency-Key", rest_s=0.001)
-        }
+        return {"contact": ObjectType(model=Contact, endpoint="contacts", idempotency="Idempotency-Key", rest_s=0.001)}

@@ -126,13 +126,10 @@ def _merge(binding: Binding, row: Fold, at: dt.datetime, using: str) -> None:
 
 def _swap(id_: int, lease_token: int, until: dt.datetime, using: str) -> bool:
     rows = Binding.objects.using(using).filter(Q(pk=id_, lease_token=lease_token, due_at__isnull=False))
-    return bool(
-        rows.update(lease_token=F("lease_token") + 1, claims=F("claims") + 1, leased=True, due_at=until)
-    )
+    return bool(rows.update(lease_token=F("lease_token") + 1, claims=F("claims") + 1, leased=True, due_at=until))
 
 
 def _claimed(b: Binding, lone: bool, at: dt.datetime) -> Claimed:
-    assert b.due_at is not None
     return Claimed(
         id=b.pk,
         connection_id=b.connection_id,
@@ -157,7 +154,7 @@ def _claimed(b: Binding, lone: bool, at: dt.datetime) -> Claimed:
         dirty_since=b.dirty_since,
         lone=lone,
         now=at,
-        until=b.due_at,
+        until=b.due_at or at,
     )
 
 

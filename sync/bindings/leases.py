@@ -52,9 +52,7 @@ def claim(connection_id: int, limit: int, lease_s: float) -> list[Claimed]:
     using = alias()
     if limit < 1:
         return []
-    rows: list[Claimed] = in_transaction(
-        lambda: _steps(using).claim(connection_id, limit, lease_s, using), using
-    )
+    rows: list[Claimed] = in_transaction(lambda: _steps(using).claim(connection_id, limit, lease_s, using), using)
     return rows
 
 

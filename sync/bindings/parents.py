@@ -38,9 +38,7 @@ def remote_ids(connection_id: int, wanted: Mapping[str, Collection[str]]) -> dic
         rows = Binding.objects.using(alias()).filter(
             connection_id=connection_id, object_type=object_type, object_id__in=ids
         )
-        for object_id, remote_id, waits_for, state in rows.values_list(
-            "object_id", "remote_id", "waits_for", "state"
-        ):
+        for object_id, remote_id, waits_for, state in rows.values_list("object_id", "remote_id", "waits_for", "state"):
             found[f"{object_type}:{object_id}"] = Parent(remote_id=remote_id, waits_for=waits_for, state=state)
     return found
 
@@ -67,8 +65,10 @@ def wake_children(connection_id: int, names: Iterable[str]) -> int:
         if features.has_select_for_update and connections[using].in_atomic_block:
             rows = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
         ids = list(rows.values_list("pk", flat=True)[:CHUNK])
-        total += Binding.objects.using(using).filter(pk__in=ids, leased=False).update(
-            due_at=now(using), state=State.PENDING, waits_for="", code="", detail=""
+        total += (
+            Binding.objects.using(using)
+            .filter(pk__in=ids, leased=False)
+            .update(due_at=now(using), state=State.PENDING, waits_for="", code="", detail="")
         )
         if len(ids) < CHUNK:
             break

@@ -50,9 +50,8 @@ LANE = """
         WHERE connection_id = %s AND lane = {n} AND due_at <= statement_timestamp()
         ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"""
 
-DUE = "WITH" + ",".join(LANE.format(n=n) for n in range(3)) + """
-SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2
-"""
+LANES = ",".join(LANE.format(n=n) for n in range(3))
+DUE = f"WITH {LANES} SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2"  # noqa: S608
 
 COLUMNS = (
     "id, connection_id, object_type, object_id, model, remote_id, remote_version, sent, seen, wanted, seq, lane, "
@@ -106,9 +105,9 @@ UPDATE crudsync_binding b SET
                        WHEN b.seq <> v.seq THEN statement_timestamp() ELSE NULL END,
     synced_at = CASE WHEN v.synced THEN statement_timestamp() ELSE b.synced_at END
 FROM json_to_recordset(%s) AS v(
-    id bigint, token bigint, seq bigint, remote_id text, version text, sent text, seen text, uncertain text, intent text,
-    wanted int, attempts int, claims int, state text, code text, detail text, waits_for text, due float8, rests float8,
-    lane int, synced bool, again bool)
+    id bigint, token bigint, seq bigint, remote_id text, version text, sent text, seen text, uncertain text,
+    intent text, wanted int, attempts int, claims int, state text, code text, detail text, waits_for text,
+    due float8, rests float8, lane int, synced bool, again bool)
 WHERE b.id = ANY(%s) AND b.id = v.id AND b.lease_token = v.token AND b.id IN (SELECT id FROM locked)
 RETURNING b.id
 """  # noqa: S608
@@ -167,7 +166,7 @@ def mark(marks: Sequence[Mark], using: str) -> set[int]:
     """Note doubts and intents; return the ids still under our lease."""
     sql, params = marking(marks)
     with connections[using].cursor() as cursor:
-        cursor.execute(f"WITH {sql} SELECT id FROM marked", params)
+        cursor.execute(f"WITH {sql} SELECT id FROM marked", params)  # noqa: S608
         return {row[0] for row in cursor.fetchall()}
 
 

@@ -71,7 +71,8 @@ class SyncQuerySet(models.QuerySet[M]):
         if self.query.is_sliced or self.query.combinator:
             return []  # update() refuses those
         rows = self.order_by()
-        rows.query.select_for_update = False  # no part of an update, and refused beside DISTINCT or GROUP BY
+        query = rows.query  # what is no part of an UPDATE is none of this either
+        query.select_for_update, query.distinct, query.distinct_fields = False, False, ()
         return list(dict.fromkeys(rows.values_list("pk", flat=True)))
 
     def _only(self, pks: list[Any]) -> models.QuerySet[M]:
@@ -85,5 +86,5 @@ class SyncQuerySet(models.QuerySet[M]):
     def _new_pks(self, values: dict[str, Any]) -> list[Any]:
         """The primary key that an update gives its rows, where it gives one: the row is another object then."""
         key = self.model._meta.pk
-        given = [values[name] for name in {"pk", key.name, key.attname} & set(values)]
+        given = [values[name] for name in {key.name, key.attname} & set(values)]
         return [key.to_python(value) for value in given if not hasattr(value, "resolve_expression")]

@@ -26,7 +26,7 @@ def connect(table: type[Model]) -> None:
         _connect_many(many)
     for field in table._meta.concrete_fields:
         if isinstance(field, models.ForeignKey):
-            _connect_foreign_key(table, field)
+            _connect_foreign_key(field)
 
 
 def _connect_many(field: ManyToManyField[Any, Any]) -> None:
@@ -37,16 +37,16 @@ def _connect_many(field: ManyToManyField[Any, Any]) -> None:
         pre_delete.connect(linked.target_deleted, sender=target, weak=False, dispatch_uid=uid)
 
 
-def _connect_foreign_key(table: type[Model], field: ForeignKey[Any, Any]) -> None:
+def _connect_foreign_key(field: ForeignKey[Any, Any]) -> None:
+    table = concrete(field.model)
     if field.remote_field.on_delete not in DELETED_OR_REFUSED:
+        receiver = functools.partial(_let_go, table, field.name)
         for target in standing_for(concrete(field.related_model)):
-            receiver = functools.partial(_let_go, table, field.name)
-            uid = f"crudsync.{table._meta.label}.{field}"
-            pre_delete.connect(receiver, sender=target, weak=False, dispatch_uid=uid)
+            pre_delete.connect(receiver, sender=target, weak=False, dispatch_uid=f"crudsync.{field}")
     accessor = field.remote_field.get_accessor_name()
     manager = getattr(getattr(field.related_model, accessor or "", None), "related_manager_cls", None)
     if field.many_to_one and manager is not None and not hasattr(manager.add, MARK):
-        manager.add = _capturing_add(concrete(field.model), manager.add)
+        manager.add = _capturing_add(table, manager.add)
 
 
 def _let_go(table: type[Model], field: str, *, instance: Model, using: str, **kwargs: Any) -> None:

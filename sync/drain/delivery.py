@@ -11,7 +11,6 @@ from typing import Any
 from sync import bindings, operations, ratelimit
 from sync.bindings.rows import Claimed, Settlement
 from sync.drain import attempt as attempts
-from sync.drain.attempt import Attempt
 from sync.drain.decide import Action
 from sync.drain.interpret import Interpreter
 from sync.drain.parcels import Parcel, parcels, split
@@ -242,7 +241,7 @@ class Delivery:
         results, others = self._results, self._others
         self._results, self._others = [], []
         settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end)
-        self.interpreter.written(results)
+        self.interpreter.written()
         for result in results:
             succeeded = result.ruling.outcome.ok
             self.tally.succeeded += succeeded

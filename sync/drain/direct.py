@@ -148,4 +148,3 @@ def _without_call(plan: Plan) -> Outcome:
 
 def _settle(plans: list[Plan]) -> None:
     settle([], [without_call(plan) for plan in plans], parents=(), deadline=time.monotonic() + 5)
-

@@ -79,7 +79,7 @@ class Interpreter:
             finished=Finished(id=0, status=Status.NOT_SENT, code=code),
         )
 
-    def written(self, results: Sequence[Result]) -> None:
+    def written(self) -> None:
         """Give back the attempts that were the connection's fault, once they are committed."""
         if self._blameless:
             bindings.give_back(self._blameless)
@@ -97,7 +97,7 @@ class Interpreter:
                 insert(plan)
             else:
                 remove(plan)
-        except Exception as error:  # noqa: BLE001 - the host's code
+        except Exception as error:  # the host's code
             logger.exception("what follows at home failed for %s", plan.claim.name)
             self.last_error = error
 
@@ -116,9 +116,9 @@ class Interpreter:
             calls = [item.call for item in dispatch.attempts]
             outcomes: Sequence[Outcome] = first.plan.unit.read_bulk_answer(calls, answer)
             return outcomes
-        return [self._outcome(first, dispatch.request, answer)]
+        return [self._outcome(first, answer)]
 
-    def _outcome(self, item: Attempt, request: Request, answer: Answer) -> Outcome:
+    def _outcome(self, item: Attempt, answer: Answer) -> Outcome:
         outcome: Outcome = item.plan.unit.read_answer(item.call, answer)
         self.last = outcome
         if item.verb is Verb.LOOKUP and outcome.ok:

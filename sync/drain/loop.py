@@ -107,16 +107,14 @@ class Drain:
         return self._report(more=self._look_again())
 
     def _work(self, passage: Passage | None, slot: slots.Held) -> None:
-        idle_since = time.monotonic()
         while passage is not None and passage.let is not Pass.SHUT:
             claimed = self._claim(passage)
             if claimed:
                 self._deliver(passage, claimed)
-                idle_since = time.monotonic()
                 slots.extend(slot, self._lease_s())
                 if self.shut or self.next_token_s is not None:
                     return
-            elif not self._wait(idle_since):
+            elif not self._wait():
                 return
             if time.monotonic() >= self.slice_end:
                 return
@@ -188,7 +186,7 @@ class Drain:
     def _lease_s(self) -> float:
         return self.settings.window_s + self.settings.timeout_s + self.settings.settle_s
 
-    def _wait(self, idle_since: float) -> bool:
+    def _wait(self) -> bool:
         """Wait a little where something is due before the slice ends; False where nothing is."""
         if not self.wait:
             return False

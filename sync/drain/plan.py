@@ -145,7 +145,7 @@ class Planner:
             return self._present(claim, spec, unit, parents)
         except CrudSyncError as error:
             return self._failed(claim, spec, error)
-        except Exception as error:  # noqa: BLE001 - a hook of the host's; it holds its own object only
+        except Exception as error:  # a hook of the host's; it holds its own object only
             logger.exception("a hook failed for %s %s", claim.object_type, claim.object_id)
             wrapped = PayloadError(f"{type(error).__name__} in a hook", hint="see the worker's log")
             return self._failed(claim, spec, wrapped)
@@ -168,7 +168,7 @@ class Planner:
         body = json.loads(claim.sent) if claim.sent else dict(intent.body) if intent else None
         if unit is None:
             unit = self.integrator(spec.name, body, self.connection)
-        if body is None or claim.remote_id is None and intent is None:
+        if body is None or (claim.remote_id is None and intent is None):
             body = unit.build_payload({})
         else:
             unit.data = body
@@ -213,9 +213,7 @@ class Planner:
                 continue
             self._waiting[claim.name] = name
             decision = Decision(action=Action.LATER, code="waits_for_parent")
-            return Plan(
-                claim=claim, spec=spec, decision=decision, unit=speaker, instance=instance, waits_for=name
-            )
+            return Plan(claim=claim, spec=spec, decision=decision, unit=speaker, instance=instance, waits_for=name)
         payload = speaker.build_payload(ids)
         text = dumps(payload)
         intent = Intent.parse(claim.intent)
@@ -244,7 +242,7 @@ class Planner:
         for _ in range(HOPS):
             there = parents.get(name)
             ahead = self._waiting.get(name) or (there.waits_for if there else "")
-            if name == claim.name or ahead == claim.name:
+            if claim.name in (name, ahead):
                 return True
             if not ahead:
                 return False

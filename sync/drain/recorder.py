@@ -47,7 +47,6 @@ def journal(started: Sequence[Started], marks: Sequence[Mark], *, deadline: floa
     Returns:
         The ids of the started operations, and of the marked bindings still under our lease.
     """
-
     using = alias()
     if is_postgres(using):
         return _repeated(lambda: _journal_at_once(started, marks, using), deadline)
@@ -63,7 +62,7 @@ def _journal_at_once(started: Sequence[Started], marks: Sequence[Mark], using: s
     """One statement is one commit and one round trip: the journal is written for every few requests."""
     marking, first = bindings.marking(marks)
     starting, second = operations.starting(started)
-    sql = f"WITH {marking} {starting} RETURNING id, binding_id, binding_id IN (SELECT id FROM marked)"
+    sql = f"WITH {marking} {starting} RETURNING id, binding_id, binding_id IN (SELECT id FROM marked)"  # noqa: S608
     with connections[using].cursor() as cursor:
         cursor.execute(sql, [*first, *second])
         rows = cursor.fetchall()
@@ -166,7 +165,8 @@ def _stale(result: Result) -> None:
     """The lease is lost: keep the id that was learned, if the create is still ours, and have the object looked at."""
     attempt, outcome = result.attempt, result.ruling.outcome
     if attempt.verb is Verb.CREATE and outcome.ok and outcome.remote_id and attempt.intent is not None:
-        if not bindings.learn(attempt.plan.claim, attempt.intent.text(), outcome.remote_id):
+        learned = bindings.learn(attempt.plan.claim, attempt.intent.text(), outcome.remote_id)
+        if not learned:
             logger.error(
                 "duplicate_remote: %s %s was created twice; the late one is %s",
                 attempt.plan.claim.object_type,

@@ -42,5 +42,3 @@ def in_scope(spec: ObjectTypeSpec, rows: Mapping[str, Model]) -> set[str]:
         passing = spec.model._base_manager.using(alias()).filter(condition, pk__in=[row.pk for row in rows.values()])
         return {object_id_of(pk) for pk in passing.values_list("pk", flat=True)}
     return {object_id for object_id, row in rows.items() if condition(row)}
-
-

@@ -54,9 +54,7 @@ def case_of(attempt: Attempt, outcome: Outcome) -> Case:
     )
 
 
-def ruling(
-    attempt: Attempt, outcome: Outcome, verdict: Verdict, policy: RetryPolicy, *, gate_s: float = 0.0
-) -> Ruling:
+def ruling(attempt: Attempt, outcome: Outcome, verdict: Verdict, policy: RetryPolicy, *, gate_s: float = 0.0) -> Ruling:
     """Return what becomes of an attempted object.
 
     Args:

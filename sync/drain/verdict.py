@@ -117,13 +117,13 @@ def judge(case: Case, kind: Kind) -> Verdict:
         case: what was asked.
         kind: what the answer means.
     """
-    common = _common(case, kind)
+    common = _common(kind)
     if common is not None:
         return common
     return _TABLES[case.action](case, kind)
 
 
-def _common(case: Case, kind: Kind) -> Verdict | None:
+def _common(kind: Kind) -> Verdict | None:
     """What means the same whatever was asked: nothing was applied, and it is not the object's fault."""
     undone = Verdict(status=Status.FAILED, then=Then.GATE, doubt=None, intent=True, wanted="keep", gate=Gate.SHUT)
     if kind is Kind.NO_TOKEN:
@@ -190,9 +190,7 @@ def _conflicting_create(case: Case) -> Verdict:
 def _lookup(case: Case, kind: Kind) -> Verdict:
     keep = Verdict(status=Status.FAILED, then=Then.BACKOFF, doubt=None, intent=True, counted=True, wanted="keep")
     if kind is Kind.OK and case.found == 1:
-        return Verdict(
-            status=Status.SUCCEEDED, then=Then.NOW, remote=Remote.SET, base=Base.UNKNOWN, wanted="keep"
-        )
+        return Verdict(status=Status.SUCCEEDED, then=Then.NOW, remote=Remote.SET, base=Base.UNKNOWN, wanted="keep")
     if kind is Kind.OK and case.found > 1:
         return replace(keep, status=Status.SUCCEEDED, then=Then.DEAD, code="ambiguous")
     if kind in (Kind.OK, Kind.NOT_FOUND):
@@ -212,9 +210,7 @@ def _update(case: Case, kind: Kind) -> Verdict:
     if kind is Kind.HOOK_ERROR:
         return Verdict(status=Status.SUCCEEDED, then=Then.HOLD, base=Base.SENT, wanted="keep")
     if kind is Kind.UNKNOWN:
-        return replace(
-            failed, status=Status.UNKNOWN, then=Then.BACKOFF, doubt="update", counted=True, gate=Gate.STREAK
-        )
+        return replace(failed, status=Status.UNKNOWN, then=Then.BACKOFF, doubt="update", counted=True, gate=Gate.STREAK)
     if kind is Kind.UNAVAILABLE:
         return replace(failed, status=Status.UNKNOWN, then=Then.GATE, doubt="update", gate=Gate.SHUT)
     if kind is Kind.NOT_FOUND:
@@ -247,14 +243,12 @@ def gone(policy: str) -> Verdict:
     return Verdict(status=Status.FAILED, then=Then.HOLD, code="gone")
 
 
-def _delete(case: Case, kind: Kind) -> Verdict:
+def _delete(_: Case, kind: Kind) -> Verdict:
     failed = Verdict(status=Status.FAILED, then=Then.HOLD, doubt=None, wanted="keep")
     if kind in (Kind.OK, Kind.NOT_FOUND, Kind.HOOK_ERROR):
         return Verdict(status=Status.SUCCEEDED, then=Then.DONE, remote=Remote.CLEAR, base=Base.CLEAR)
     if kind is Kind.UNKNOWN:
-        return replace(
-            failed, status=Status.UNKNOWN, then=Then.BACKOFF, doubt="delete", counted=True, gate=Gate.STREAK
-        )
+        return replace(failed, status=Status.UNKNOWN, then=Then.BACKOFF, doubt="delete", counted=True, gate=Gate.STREAK)
     if kind is Kind.UNAVAILABLE:
         return replace(failed, status=Status.UNKNOWN, then=Then.GATE, doubt="delete", gate=Gate.SHUT)
     if kind in (Kind.CONFLICT, Kind.STALE_VERSION):  # its children first

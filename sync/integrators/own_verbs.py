@@ -11,7 +11,6 @@ from sync.connectors.classify import usable_id
 from sync.exceptions import ObjectError, RemoteError
 from sync.types import Outcome, OutcomeKind, Verb
 
-
 # A 503 with Retry-After raises the same class as a 429, so that one is told apart by its status.
 KINDS = {cls: kind for kind, cls in classify.ERRORS.items() if kind is not OutcomeKind.UNAVAILABLE}
 

@@ -61,12 +61,8 @@ class Binding(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["connection", "object_type", "object_id"], name="crudsync_binding_object"
-            ),
-            models.UniqueConstraint(
-                fields=["connection", "object_type", "remote_id"], name="crudsync_binding_remote"
-            ),
+            models.UniqueConstraint(fields=["connection", "object_type", "object_id"], name="crudsync_binding_object"),
+            models.UniqueConstraint(fields=["connection", "object_type", "remote_id"], name="crudsync_binding_remote"),
         ]
         indexes = [
             models.Index(

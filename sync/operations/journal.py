@@ -121,11 +121,11 @@ def finish(rows: Sequence[Finished]) -> None:
     if not rows:
         return
     if is_postgres(using):
-        values = [
+        columns = [
             {key: getattr(row, name) for key, name in zip(FINISH_KEYS, FINISHED_FIELDS, strict=True)} for row in rows
         ]
         with connections[using].cursor() as cursor:
-            cursor.execute(FINISH, [json.dumps(values)])
+            cursor.execute(FINISH, [json.dumps(columns)])
         return
     at = now(using)
     for row in rows:

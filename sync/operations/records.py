@@ -67,5 +67,3 @@ def prune(older_than_s: float) -> int:
     while ids := list(old.order_by("started_at").values_list("pk", flat=True)[:CHUNK]):
         total += Operation.objects.using(using).filter(pk__in=ids).delete()[0]
     return total
-
-

@@ -18,7 +18,9 @@ _PARTS = re.compile(
     r"|authkey|(?:access|refresh|auth|csrf|session|api|id|bearer)token|sessionid"
 )
 
-_HINT = re.compile(r"pass|pwd|secret|token|cookie|otp|jwt|bearer|basic|credential|authorization|key|session", re.IGNORECASE)
+_HINT = re.compile(
+    r"pass|pwd|secret|token|cookie|otp|jwt|bearer|basic|credential|authorization|key|session", re.IGNORECASE
+)
 """Every secret name and scheme holds one of these: a text without them needs no closer look."""
 
 _NAME = re.compile(r"""(?P<quote>\\?["']?)(?P<name>[\w.\-\[\]]{1,64})(?P=quote)\s*[:=]\s*""")

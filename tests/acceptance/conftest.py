@@ -151,4 +151,3 @@ def describe() -> str:
         "object_type", "object_id", "state", "code", "leased", "due_at", "attempts", "uncertain"
     )
     return f"{Change.objects.count()} changes, {rows.count()} bindings: {[*rows[:8]]}"
-

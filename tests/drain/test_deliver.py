@@ -117,7 +117,12 @@ def test_an_object_gone_at_the_remote_is_created_anew(
 
 @pytest.mark.parametrize(("policy", "code"), [("detach", "gone"), ("hold", "gone")])
 def test_an_object_gone_at_the_remote_is_held_where_the_type_says_so(
-    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver, policy: str, code: str
+    integrator: type[MemoryIntegrator],
+    remote: MemoryRemote,
+    connection: Connection,
+    deliver: Deliver,
+    policy: str,
+    code: str,
 ) -> None:
     integrator.spec.on_gone = policy
     group = Group.objects.create(name="a")

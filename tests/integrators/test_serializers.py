@@ -145,8 +145,8 @@ def test_an_error_of_ours_in_a_serializer_passes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_write_only_null_is_null() -> None:
-    made = SerializerMapper(Product, ProductSerializer, ()).payload(Product(id=1, name="x", price=Decimal(1)), {})
-    assert made["category_id"] is None
+    made = SerializerMapper(Customer, CustomerSerializer, ()).payload(Customer(id=1, email="a@b.c", name=None), {})
+    assert made["alias"] is None
 
 
 @pytest.mark.parametrize("serializer", [ProductSerializer(), "ProductSerializer", dict])
