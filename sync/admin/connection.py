@@ -99,8 +99,11 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return [own, *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
-        """Save the account, make its gate, and ring, so that what was paused goes on."""
-        super().save_model(request, obj, form, change)
+        """Save the account, make its gate, and ring, so that what was paused goes on.
+
+        Of an existing one only what the form changed: its credentials may hold a token that was renewed meanwhile.
+        """
+        obj.save(update_fields=[*form.changed_data, "updated_at"] if change else None)
         Gate.objects.get_or_create(connection=obj)
         if not obj.paused:
             ring({obj.pk})

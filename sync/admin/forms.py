@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from sync.exceptions import SecretError
 from sync.models import Binding, Connection
+from sync.models.database import alias
 from sync.secrets import open_sealed, seal
 
 ARRIVED = "arrived"
@@ -41,29 +44,35 @@ class CredentialForm(forms.Form):
     def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connection = connection
-        self.sealed = ""
 
     def clean(self) -> dict[str, Any]:
-        """Seal what will be stored, so that a missing key is an error of the form."""
+        """Seal what would be stored, so that a missing key is an error of the form."""
         cleaned: dict[str, Any] = super().clean() or {}
         if self.errors:
             return cleaned
         try:
-            stored = {} if cleaned["start_anew"] else open_sealed(self.connection.credentials)
-            stored.pop(cleaned["name"], None)
-            if cleaned["value"]:
-                stored[cleaned["name"]] = cleaned["value"]
-            self.sealed = seal(stored)
+            self._sealed(self.connection.credentials, cleaned)
         except SecretError as error:
             raise forms.ValidationError(str(error), code=error.code) from error
         return cleaned
 
     def save(self) -> str:
-        """Store the sealed credentials; return one sentence for the log, without the value."""
-        self.connection.credentials = self.sealed
-        self.connection.save(update_fields=["credentials", "updated_at"])
+        """Store the sealed credentials; return one sentence for the log, without the value.
+
+        They are read once more under a lock: a worker may have renewed a token since the form was shown.
+        """
+        using = alias()
+        with transaction.atomic(using=using):
+            row = Connection.objects.using(using).select_for_update().get(pk=self.connection.pk)
+            row.credentials = self._sealed(row.credentials, self.cleaned_data)
+            row.save(using=using, update_fields=["credentials", "updated_at"])
         action = "set" if self.cleaned_data["value"] else "removed"
         return f"crudsync: credential {self.cleaned_data['name']} {action}"
+
+    def _sealed(self, stored: str, given: Mapping[str, Any]) -> str:
+        values = {} if given["start_anew"] else open_sealed(stored)
+        values.pop(given["name"], None)
+        return seal({**values, given["name"]: given["value"]} if given["value"] else values)
 
 
 class DoubtForm(forms.Form):

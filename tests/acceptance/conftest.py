@@ -19,6 +19,7 @@ from sync.ratelimit.link import link
 from sync.testing.remote import Remote, SandboxProcess
 from sync.wake.doorbell import rung
 from sync.wake.publisher import publisher
+from tests.acceptance import stand_ins
 
 ROOM = Path(__file__).parent
 SWEEP_S = 0.25
@@ -92,6 +93,19 @@ def account() -> Callable[..., Connection]:
         return row
 
     return changed
+
+
+@pytest.fixture
+def stand_in(sandbox: Remote) -> Iterator[Callable[..., dict[str, Any]]]:
+    """A function that puts an integrator of ``stand_ins`` in the shop's place here, and returns a worker's options."""
+
+    def replaced(cls: type[Any], **knobs: Any) -> dict[str, Any]:
+        stand_ins.stand_in(cls)
+        forget()
+        return {"arguments": stand_ins.INCLUDE, "knobs": {"STAND_IN": cls.__name__, **knobs}}
+
+    yield replaced
+    stand_ins.stand_in(ShopIntegrator)
 
 
 @pytest.fixture

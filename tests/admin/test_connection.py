@@ -127,6 +127,25 @@ def test_an_account_that_was_used_cannot_be_removed(
     assert "delete_selected" not in page(admin, LIST)
 
 
+def test_an_edit_leaves_a_token_that_was_renewed_meanwhile(
+    admin: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sync.admin import ConnectionAdmin
+
+    renewed = seal({"token": "renewed"})
+    form_valid = ConnectionAdmin.save_model
+
+    def late(self: Any, request: Any, obj: Connection, form: Any, change: bool) -> None:
+        Connection.objects.update(credentials=renewed)
+        form_valid(self, request, obj, form, change)
+
+    monkeypatch.setattr(ConnectionAdmin, "save_model", late)
+    data = {"options": "{}", "drains": "2", "gate-TOTAL_FORMS": "0", "gate-INITIAL_FORMS": "0"}
+    admin.post(f"{LIST}{connection.pk}/change/", data)
+    row = Connection.objects.get()
+    assert (row.drains, row.credentials) == (2, renewed)
+
+
 class TestCredentials:
     @pytest.fixture
     def url(self, connection: Connection) -> str:
@@ -176,6 +195,22 @@ class TestCredentials:
         text = admin.post(url, {"name": "two words", "value": CANARY}).content.decode()
         assert "errornote" in text
         assert CANARY not in text
+
+    def test_a_token_that_was_renewed_meanwhile_stays(
+        self, url: str, admin: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from sync.admin.forms import CredentialForm
+
+        saved = CredentialForm.save
+
+        def late(self: CredentialForm) -> str:
+            Connection.objects.update(credentials=seal({"refresh_token": "renewed"}))
+            return saved(self)
+
+        monkeypatch.setattr(CredentialForm, "save", late)
+        admin.post(url, {"name": "client_id", "value": "x"})
+        stored = open_sealed(Connection.objects.get().credentials)
+        assert stored == {"refresh_token": "renewed", "client_id": "x"}
 
     def test_an_account_that_does_not_exist_is_not_found(self, admin: Client, connection: Connection) -> None:
         assert admin.get(f"{LIST}999/credentials/").status_code == 404

@@ -1,0 +1,57 @@
+"""The rate at the remote, by its own journal: no window over the limit, and what was promised is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from examples.shop.models import Customer
+from sync.models import Connection
+from sync.testing.remote import Remote
+from tests.servers.celery import Beat, Worker
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+
+SLACK_S = 0.25
+SHARE = 0.97
+
+long = pytest.mark.chaos
+
+
+@pytest.mark.parametrize("drains", [1, 8])
+@pytest.mark.parametrize(
+    ("limit", "per", "calls"),
+    [
+        (10, 1, 65),
+        (100, 60, 35),
+        pytest.param(10, 1, 600, marks=long),
+        pytest.param(100, 60, 300, marks=long),
+    ],
+)
+def test_eight_processes_keep_the_limit_and_use_what_is_promised(
+    sandbox: Remote,
+    worker: Callable[..., Worker],
+    beat: Callable[..., Beat],
+    account: Callable[..., Connection],
+    until: Callable[..., None],
+    limit: int,
+    per: float,
+    calls: int,
+    drains: int,
+) -> None:
+    sandbox.configure(rate_limits=[{"limit": limit, "per": per}], rate_limit_enforced=False)
+    account(drains=drains, options={"rate_limit": {"limit": limit, "per": per, "burst": 1}})
+    rows = [Customer(email=f"{n}@shop.test", name=f"Customer {n}") for n in range(calls + 20)]
+    Customer.objects.bulk_create(rows)
+    worker(concurrency=8)
+    beat()
+    promised = (limit - 1 + 1) / (per + SLACK_S)
+    until(lambda: sandbox.last_seq() >= calls, 20 + 2 * calls / promised)
+    found = sandbox.windows(limit, per)
+    arrivals = [entry.monotonic for entry in sandbox.journal()]
+    share = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) / promised
+    print(f"{limit} per {per:g} s, {drains} drains: {found.highest} in the fullest window, {share:.1%} used")
+    assert found.over == 0
+    assert not any(entry.limited for entry in sandbox.journal())
+    assert share >= SHARE
