@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
 type_json = Any
 """What json.loads returns."""
-
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
@@ -83,8 +81,8 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     timeout_s: float = 10.0
     connect_s: float = 3.0
     max_bytes: int = 10 * 1024 * 1024
@@ -314,5 +312,3 @@ class Grants:
     granted: Sequence[Grant]
     retry_after_s: float = 0.0
 
-
-Clock = Callable[[], dt.datetime]

@@ -10,11 +10,11 @@ from celery import Task, shared_task
 from sync import drain as draining
 from sync.drain.sweep import sweep_if_overdue
 
-from .options import OPTIONS
+from .options import OPTIONS, time_limit_s
 from .records import keep
 
 
-@shared_task(bind=True, name="crudsync.drain", **OPTIONS)
+@shared_task(bind=True, name="crudsync.drain", time_limit=time_limit_s(), **OPTIONS)
 def drain(self: Task[Any, Any], connection_id: int, **unknown: object) -> dict[str, Any]:
     """Send what is due for one connection; arguments of later versions are ignored."""
     report = draining.drain(connection_id, task_id=self.request.id or "")

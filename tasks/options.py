@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sync import conf
@@ -15,7 +16,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def time_limit_s() -> float:
+def time_limit_s() -> int:
     """Return how long a drain may last before its process is ended: a hook that never returns must not stop it all."""
     settings = conf.current()
-    return settings.slice_s + 2 * (settings.window_s + settings.timeout_s + settings.settle_s)
+    return math.ceil(settings.slice_s + 2 * (settings.window_s + settings.timeout_s + settings.settle_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     Entry = tuple[type[IntegratorSpec], ObjectTypeSpec]
 
 C = TypeVar("C", bound=type[Any])
+
+logger = logging.getLogger("crudsync.registry")
 
 _lock = threading.RLock()
 _integrators: dict[str, type[IntegratorSpec]] = {}
@@ -124,10 +127,19 @@ def _models() -> dict[str, tuple[Entry, ...]]:
     with _lock:
         index: dict[str, list[Entry]] = {}
         for cls in _integrators.values():
-            for spec in cls.types().values():
+            for spec in _types(cls):
                 index.setdefault(model_label(spec.model), []).append((cls, spec))
         _by_model = {label: tuple(entries) for label, entries in index.items()}
         return _by_model
+
+
+def _types(cls: type[IntegratorSpec]) -> tuple[ObjectTypeSpec, ...]:
+    """The types of a class; none where it is declared wrongly: ``manage.py check`` says so, nothing crashes."""
+    try:
+        return tuple(cls.types().values())
+    except ConfigurationError as error:
+        logger.error("integrator %s is not used: %s", cls.name, error)  # noqa: TRY400 - the sentence says it all
+        return ()
 
 
 def _forget() -> None:
