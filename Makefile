@@ -9,7 +9,7 @@ DEV_STAMP := $(VENV)/.dev
 DEMO_STAMP := $(VENV)/.demo
 export COVERAGE_FILE ?= $(CURDIR)/.coverage
 COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
-NO_SECRETS := SECRET_KEY=only-for-checks
+NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-sqlite test-postgres coverage lint bench chaos docs wheel lock clean

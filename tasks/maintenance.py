@@ -9,6 +9,7 @@ from celery import Task, shared_task
 
 from sync import bindings, conf, operations, outbox
 from sync.models.database import alias
+from sync.registry.integrators import labels
 
 from .options import OPTIONS
 from .records import keep
@@ -22,7 +23,7 @@ DAY_S = 86_400.0
 def prune(self: Task[Any, Any], **unknown: object) -> dict[str, Any]:
     """Remove operations, changes that nobody took, and bindings of vanished objects, by age."""
     settings = conf.current()
-    changes = outbox.prune(settings.keep_changes_days * DAY_S, alias())
+    changes = outbox.prune(settings.keep_changes_days * DAY_S, alias(), known=labels())
     if changes:
         logger.warning("%s changes of models that no worker here knows were removed", changes)
     result = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+
+from tests.servers import guardian
 
 os.environ.setdefault("SECRET_KEY", "for-tests-alone")
 os.environ.setdefault("ENV_FILE", os.devnull)  # what a developer keeps in .env is not what is tested
@@ -24,7 +24,7 @@ CRUDSYNC = {**CRUDSYNC, "encryption_keys": [Fernet.generate_key().decode()]}
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     _home = Path(tempfile.mkdtemp(prefix="crudsync-tests-"))
-    atexit.register(shutil.rmtree, _home, ignore_errors=True)
+    guardian.watch(str(_home), remove=str(_home))
     DATABASES["default"]["NAME"] = str(_home / "unused.sqlite3")
     DATABASES["default"]["TEST"] = {"NAME": str(_home / "test.sqlite3")}
     DATABASES["default"]["OPTIONS"] = {

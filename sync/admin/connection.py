@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from sync.admin import show
-from sync.admin.forms import CredentialForm
+from sync.admin.forms import ConnectionForm, CredentialForm
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.exceptions import SecretError
 from sync.models import Binding, Connection, Gate
@@ -60,6 +60,7 @@ class GateInline(_StackedInline):
 class ConnectionAdmin(ReadOnlyAdmin):
     """One row an account at a remote."""
 
+    form = ConnectionForm
     change_form_template = "crudsync/connection_form.html"
     list_display = ("__str__", "standing", "blocked_until", "drains", "base_url", "updated_at")
     list_filter = ("integrator", "paused")

@@ -9,13 +9,32 @@ from django import forms
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from sync.exceptions import SecretError
+from sync import registry
+from sync.exceptions import ConfigurationError, SecretError
+from sync.integrators.options import effective
 from sync.models import Binding, Connection
 from sync.models.database import alias
 from sync.secrets import open_sealed, seal
 
 ARRIVED = "arrived"
 NEVER = "never"
+
+
+class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """An account; its options are checked here, not at the next drain."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an integrator that does not exist, and options that it cannot have."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        named = {name: cleaned.get(name, getattr(self.instance, name)) for name in ("integrator", "name")}
+        given = {name: cleaned[name] for name in ("base_url", "options")}
+        try:
+            effective(Connection(**named, **given))
+        except ConfigurationError as error:
+            self.add_error("options" if named["integrator"] in registry.integrators() else None, str(error))
+        return cleaned
 
 
 class CredentialForm(forms.Form):

@@ -15,6 +15,8 @@ from sync.models.clock import now
 from sync.models.database import alias, in_transaction
 from sync.types import Lane, Wanted
 
+CHUNK = 5000
+
 
 def learn(claim: Claimed, intent: str, remote_id: str) -> bool:
     """Set the remote id that a create of ours got, although its lease is lost: fenced by the intent instead.
@@ -68,8 +70,18 @@ def next_due_s(connection_id: int) -> float | None:
 
 
 def prune(older_than_s: float) -> int:
-    """Remove bindings of objects that are gone on both sides for so many seconds; return how many."""
+    """Remove bindings of objects that are gone on both sides for so many seconds, in short transactions.
+
+    Returns:
+        How many were removed.
+    """
     using = alias()
     edge = now(using) - dt.timedelta(seconds=older_than_s)
     gone = Binding.objects.using(using).filter(state=State.ABSENT, due_at__isnull=True, synced_at__lt=edge)
-    return gone.delete()[0]
+    total = 0
+    while ids := list(gone.values_list("pk", flat=True)[:CHUNK]):
+        removed = gone.filter(pk__in=ids).delete()[0]  # still under the condition: one may have come back
+        total += removed
+        if not removed:
+            break
+    return total

@@ -45,9 +45,13 @@ class Tally:
 
 @dataclass(slots=True)
 class Pace:
-    """When tokens ran out: seconds until the next one, None while there are some."""
+    """When tokens ran out: seconds until the next one, None while there are some.
+
+    ``late`` says that there would have been one, but beyond the time in which this claim may send.
+    """
 
     next_token_s: float | None = None
+    late: bool = False
     grants: deque[Grant] = field(default_factory=deque)
     key: tuple[str, str] = ("", "")
 
@@ -155,6 +159,7 @@ class Delivery:
             return None
         pace.grants.extend(grants.granted)
         pace.next_token_s = None if pace.grants else grants.retry_after_s
+        pace.late = not pace.grants and grants.retry_after_s > horizon_s
         return pace.grants.popleft() if pace.grants else None
 
     def _dispatch(self, chosen: Sequence[tuple[Parcel, Grant]]) -> None:

@@ -170,6 +170,8 @@ class Drain:
             senders.close()
         self._learn_latency(self.tally.calls - calls, time.monotonic() - began, unit.threads())
         self.next_token_s = delivery.pace.next_token_s
+        if delivery.pace.late and (self.next_token_s or 0.0) <= self.settings.window_s:
+            self.next_token_s = None  # the next claim, here or in the drain that is rung for, may reserve it at once
         if interpreter.shut:
             self.shut = "gate"
 

@@ -44,6 +44,7 @@ def case_of(attempt: Attempt, outcome: Outcome) -> Case:
         fresh=plan.claim.uncertain != "create",
         provable=spec.keyed or spec.client_id or spec.can_lookup,
         can_look=spec.can_lookup,
+        can_read=spec.can_read,
         retry_doubt=spec.on_uncertain == "retry",
         on_gone=spec.on_gone,
         was=plan.claim.uncertain,

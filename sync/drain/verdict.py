@@ -88,6 +88,7 @@ class Case:
         fresh: a create that no earlier attempt has put in doubt.
         provable: the object type can replay or look up.
         can_look: it can look up.
+        can_read: it can be read again.
         retry_doubt: ``on_uncertain`` is ``retry``.
         on_gone: ``recreate``, ``detach`` or ``hold``.
         was: ``uncertain`` before the journal.
@@ -101,6 +102,7 @@ class Case:
     fresh: bool = True
     provable: bool = True
     can_look: bool = True
+    can_read: bool = True
     retry_doubt: bool = False
     on_gone: str = "recreate"
     was: str = ""
@@ -216,7 +218,9 @@ def _update(case: Case, kind: Kind) -> Verdict:
     if kind is Kind.NOT_FOUND:
         return gone("recreate" if case.was == "delete" else case.on_gone)
     if kind is Kind.STALE_VERSION:
-        return replace(failed, then=Then.NOW, counted=True, wanted="verify")
+        # What cannot be read again is sent whole, without a version: ours wins.
+        base = Base.KEEP if case.can_read else Base.UNKNOWN
+        return replace(failed, then=Then.NOW, counted=True, wanted="verify", base=base)
     if kind is Kind.CONFLICT:
         return replace(failed, then=Then.BACKOFF, counted=True)
     return failed
@@ -251,8 +255,10 @@ def _delete(_: Case, kind: Kind) -> Verdict:
         return replace(failed, status=Status.UNKNOWN, then=Then.BACKOFF, doubt="delete", counted=True, gate=Gate.STREAK)
     if kind is Kind.UNAVAILABLE:
         return replace(failed, status=Status.UNKNOWN, then=Then.GATE, doubt="delete", gate=Gate.SHUT)
-    if kind in (Kind.CONFLICT, Kind.STALE_VERSION):  # its children first
+    if kind is Kind.CONFLICT:  # its children first
         return replace(failed, then=Then.BACKOFF, counted=True)
+    if kind is Kind.STALE_VERSION:  # whatever it has become there, it goes: again, without a version
+        return replace(failed, then=Then.NOW, counted=True, base=Base.UNKNOWN)
     return failed
 
 

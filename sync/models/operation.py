@@ -64,7 +64,6 @@ class Operation(models.Model):
         indexes = [
             models.Index(fields=["binding", "-id"], name="crudsync_operation_binding"),
             models.Index(fields=["connection", "-id"], name="crudsync_operation_conn"),
-            models.Index(fields=["binding"], name="crudsync_operation_open", condition=models.Q(status="started")),
             models.Index(fields=["started_at"], name="crudsync_operation_started"),
         ]
         verbose_name = _("operation")

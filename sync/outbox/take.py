@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import connections, transaction
 
@@ -44,10 +44,16 @@ def waiting(labels: Sequence[str], using: str) -> bool:
     return bool(labels) and Change.objects.using(using).filter(model__in=labels).exists()
 
 
-def prune(older_than_s: float, using: str) -> int:
-    """Remove changes that nobody took for so many seconds, and return how many."""
+def prune(older_than_s: float, using: str, *, known: Collection[str] = ()) -> int:
+    """Remove changes that nobody took for so many seconds, and return how many.
+
+    Args:
+        older_than_s: their age, seconds.
+        using: alias of the database.
+        known: labels of models whose changes stay: whoever comes back after a long pause still takes them.
+    """
     edge = now(using) - dt.timedelta(seconds=older_than_s)
-    return Change.objects.using(using).filter(created_at__lt=edge).delete()[0]
+    return Change.objects.using(using).filter(created_at__lt=edge).exclude(model__in=known).delete()[0]
 
 
 def _take_locked(labels: Sequence[str], limit: int, using: str) -> list[Change]:

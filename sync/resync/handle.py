@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from django.db.models import Max, Q
 
+from sync import registry
 from sync.models import Binding, Change, Operation, State
 from sync.models.identity import object_id_of
 from sync.registry import model_label
@@ -105,13 +106,19 @@ class Handle:
         """When both sides last agreed, None where they never did."""
         return max((row.synced_at for row in self.bindings if row.synced_at is not None), default=None)
 
-    def push(self, *, actor: str = "", reason: str = "") -> int:
+    def push(self, *, now: bool = False, actor: str = "", reason: str = "") -> int:
         """Ask for the whole state to be sent; return how many accounts were asked for.
+
+        Args:
+            now: send it here, as the integrator's verbs do, instead of leaving it to a worker.
+            actor: who asks; empty: whoever ``capture.actor`` names.
+            reason: why.
 
         Raises:
             NotSyncable: the object is not saved.
+            InTransaction, ObjectBusy, RateLimitExceeded, ObjectError, RemoteError: with ``now``, what came of it.
         """
-        return self._ask(Wanted.PUSH, actor, reason)
+        return self._send() if now else self._ask(Wanted.PUSH, actor, reason)
 
     def pull(self, *, actor: str = "", reason: str = "") -> int:
         """Ask for the remote to be read: its ``IN`` fields are written here, then what differs is sent.
@@ -143,6 +150,18 @@ class Handle:
         )
         self.refresh()
         return asked
+
+    def _send(self) -> int:
+        object_id = saved_id(self.instance)
+        bound = {(row.connection_id, row.object_type) for row in self.bindings if row.remote_id}
+        for target in self.targets:
+            integrator: Any = registry.get(target.connection.integrator)
+            speaker = integrator(target.object_type, self.instance, target.connection.name)
+            known = (target.connection.pk, target.object_type) in bound
+            send = speaker.update_object if known else speaker.create_object
+            send(object_id)
+        self.refresh()
+        return len(self.targets)
 
     def _keys(self) -> Q:
         keys = Q()

@@ -116,6 +116,22 @@ def test_a_new_account_gets_its_gate(admin: Client) -> None:
     assert Gate.objects.get().connection.name == "berlin"
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"options": '{"threads": "many"}'}, "threads of the connection"),
+        ({"options": '{"thread": 2}'}, "did you mean"),
+        ({"options": "[1]"}, "its options are no object"),
+        ({"options": "{"}, "Enter a valid JSON"),
+        ({"integrator": "shopp"}, "no integrator is named"),
+    ],
+)
+def test_what_an_account_cannot_have_is_an_error_of_the_form(given: dict[str, str], words: str, admin: Client) -> None:
+    data = {"integrator": "shop", "name": "berlin", "options": "{}", "drains": "1", **given}
+    assert words in admin.post(f"{LIST}add/", data).content.decode()
+    assert not Connection.objects.exists()
+
+
 def test_an_account_that_was_used_cannot_be_removed(
     admin: Client, product: Product, bind: Callable[..., Binding], connection: Connection
 ) -> None:

@@ -65,9 +65,6 @@ def test_every_write_that_dies_before_its_commit_leaves_all_as_it_was(category: 
     assert run(script, "captured=exit") == KILLED
     assert list(Category.objects.values_list("name", flat=True)) == ["Books"]
     assert not Change.objects.exists()
-    assert run(script) == 0
-    assert Change.objects.count() == 1
-    assert list(Category.objects.values_list("name", flat=True)) != ["Books"]
 
 
 def test_a_relation_that_dies_before_its_commit_is_not_there(category: Category) -> None:
@@ -88,10 +85,11 @@ def test_a_row_that_is_written_to_another_database_is_not_captured(category: Cat
         "from django.conf import settings; from django.db import connections; "
         "other = {**connections.settings['default'], 'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:', "
         "'OPTIONS': {}}; connections.settings['other'] = other; "
-        "editor = connections['other'].schema_editor(); editor.__enter__(); editor.create_model(Category); "
-        "editor.__exit__(None, None, None); "
-        "Category(name='a', slug='a').save(using='other'); "
-        "Category.objects.using('other').update(name='b'); Category.objects.using('other').get().delete()"
+        "editor = connections['other'].schema_editor(); editor.__enter__(); "
+        "editor.create_model(Customer); editor.create_model(Order); editor.__exit__(None, None, None); "
+        "customer = Customer(email='a@b.test'); customer.save(using='other'); "
+        "Order(customer=customer, number='1').save(using='other'); "
+        "orders = Order.objects.using('other'); orders.update(number='2'); orders.get().delete()"
     )
     assert run(script, "captured=exit") == 0
     assert not Change.objects.exists()

@@ -65,7 +65,15 @@ def test_a_value_has_its_json_form(value: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [float("nan"), float("inf"), Decimal("NaN"), Decimal("Infinity"), {"a": [float("nan")]}, pytest.param(object(), id="object"), {None: 1}],
+    [
+        float("nan"),
+        float("inf"),
+        Decimal("NaN"),
+        Decimal("Infinity"),
+        {"a": [float("nan")]},
+        pytest.param(object(), id="object"),
+        {None: 1},
+    ],
     ids=repr,
 )
 def test_what_has_no_json_form_is_refused_by_its_name(value: Any) -> None:

@@ -8,10 +8,11 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from examples.shop.models import Category
-from sync import capture
-from sync.exceptions import NotSyncable
+from sync import capture, no_sync
+from sync.exceptions import NotSyncable, Refused
 from sync.models import Binding, Connection, Operation, State
 from sync.resync import SyncField, of
+from sync.testing import Remote, SandboxServer, captured, redirected
 from sync.types import Wanted
 
 
@@ -77,6 +78,29 @@ def test_push_asks_for_the_whole_state(category: Category, connection: Connectio
     row = Binding.objects.get()
     assert (row.wanted, row.actor) == (Wanted.PUSH, "ada (lost)")
     assert handle.status == "pending"
+
+
+def test_push_now_sends_at_once(category: Category) -> None:
+    with captured(), SandboxServer() as server, redirected(server.url):
+        remote = Remote(server.url)
+        handle = of(category, "shop")
+        assert handle.push(now=True) == 1
+        assert [row["name"] for row in remote.objects("categories")] == ["Tools"]
+        assert handle.status == "synced"
+        category.name = "Good tools"
+        with no_sync("the test sends it itself"):
+            category.save()
+        handle.push(now=True)
+        assert [row["name"] for row in remote.objects("categories")] == ["Good tools"]
+        assert [one.verb for one in handle.history()] == ["update", "create"]
+
+
+def test_push_now_tells_what_went_wrong(category: Category) -> None:
+    with captured(), SandboxServer() as server, redirected(server.url):
+        Remote(server.url).fault("status", status=422)
+        with pytest.raises(Refused):
+            of(category, "shop").push(now=True)
+    assert of(category).state == State.HELD
 
 
 def test_pull_asks_for_a_verifying_read(category: Category, connection: Connection) -> None:

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from project.servers import LOOPBACK, free_port
+from tests.servers import guardian
 
 OWNERS = ("postgres", "nobody")  # who it runs as where we are root, which PostgreSQL refuses
 INSTALLED = "/usr/lib/postgresql"  # where Debian keeps the programs of each version
@@ -70,6 +71,8 @@ class PostgresServer:
         self.owner = self._owner()
         self.programs = self._reachable(found)
         self._initialised = False
+        stop = [str(self.programs / "pg_ctl"), "-D", str(self.data), "stop", "-m", "immediate"]
+        guardian.watch(str(self.home), command=stop, user=self.owner, remove=str(self.home))
 
     @property
     def url(self) -> str:
@@ -95,6 +98,7 @@ class PostgresServer:
         if self._initialised:
             self._run("pg_ctl", "-D", str(self.data), "stop", "-m", "immediate", check=False)
         shutil.rmtree(self.home, ignore_errors=True)
+        guardian.forget(str(self.home))
 
     def _initialise(self) -> None:
         arguments = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from project.servers import wait_until
+from tests.servers import guardian
 
 ROOT = Path(__file__).resolve().parents[2]
 TAIL = 60  # lines of a log that are shown when something fails
@@ -46,6 +47,11 @@ class Process:
             self._popen = subprocess.Popen(
                 self.command, cwd=self.cwd, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
+        guardian.watch(self._key, command=["/bin/sh", "-c", f"kill -9 -- -{self.pid}"])
+
+    @property
+    def _key(self) -> str:
+        return f"process {self.pid}"
 
     @property
     def pid(self) -> int:
@@ -86,6 +92,7 @@ class Process:
             return
         self.signal_group(signal.SIGKILL)
         self._popen.wait(timeout=10)
+        guardian.forget(self._key)
 
     def stop(self, timeout_s: float = 10) -> int | None:
         """Ask the leader to end (SIGTERM), then kill what is left; return the leader's exit code."""
