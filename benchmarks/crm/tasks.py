@@ -1,7 +1,12 @@
-"""The opponent, as its users write it: one task per save, a session per process, the result kept."""
+"""The opponents, as their users write them: one task per save, a session per process, the result kept; a bare task."""
 
 from __future__ import annotations
 
+import functools
+import time
+import uuid
+
+import redis
 import requests
 from celery import shared_task
 from django.conf import settings
@@ -34,3 +39,24 @@ def enqueue(sender: type[Tasked], instance: Tasked, created: bool, **kwargs: obj
 def connect() -> None:
     """Switch the opponent on."""
     post_save.connect(enqueue, sender=Tasked, dispatch_uid="crm.push")
+
+
+@shared_task(name="crm.answer", ignore_result=True)
+def answer(key: str) -> None:
+    """Answer whoever waits for it, by the shortest way there is."""
+    _redis().rpush(key, "1")
+
+
+def round_trip() -> float:
+    """Send a task that does nothing, wait for its answer, and return the seconds."""
+    key = f"crm:answer:{uuid.uuid4().hex}"
+    began = time.monotonic()
+    answer.delay(key)
+    if _redis().blpop([key], timeout=10) is None:
+        raise RuntimeError("the worker did not answer")
+    return time.monotonic() - began
+
+
+@functools.cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from sync.drain.interpret import Interpreter
 from sync.drain.parcels import Parcel, parcels, split
 from sync.drain.plan import Plan, is_first
 from sync.drain.recorder import Result, journal, settle
+from sync.drain.scribe import Scribe
 from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
 from sync.exceptions import CrudSyncError, RateLimitExceeded
@@ -98,6 +99,7 @@ class Delivery:
         self._results: list[Result] = []
         self._others: list[Settlement] = []
         self._since = 0.0
+        self._journaling = False
 
     def run(self, plans: Sequence[Plan]) -> None:
         """Send what the plans call for, and settle everything."""
@@ -110,10 +112,16 @@ class Delivery:
         self.tally.unchanged += sum(plan.decision.action is Action.NOTHING for plan in plans)
         self._todo.extend(parcels([attempts.attempt(plan) for plan in calling]))
         self._ask_for_parents(plans)
-        while self._todo or self.senders.under_way:
-            self._fill()
-            self._collect()
-        self._settle()
+        self.scribe = Scribe(len(calling), self.senders.nudge)
+        try:
+            while self._todo or self.senders.under_way or self.scribe.busy:
+                self._fill()
+                self._collect()
+            self._settle()
+            while self.scribe.busy:
+                self.scribe.follow_up(wait=True)
+        finally:
+            self.scribe.close()
         for plan in plans:
             if plan.decision.action is Action.NOTHING and (is_first(plan.claim) or plan.claim.wanted == Wanted.DELETE):
                 self.interpreter.follow(plan, None, None)
@@ -121,7 +129,7 @@ class Delivery:
     def _fill(self) -> None:
         """Keep the senders busy, at most two rounds of threads ahead of what is in the air."""
         room = ROUNDS * self.senders.threads - self.senders.under_way
-        if not self._todo or room < min((ROUNDS - 1) * self.senders.threads, len(self._todo)):
+        if self._journaling or not self._todo or room < min((ROUNDS - 1) * self.senders.threads, len(self._todo)):
             return
         if self.interpreter.shut or time.monotonic() > self.window_end:
             self._release_all(0.0)
@@ -175,8 +183,16 @@ class Delivery:
         items = [(item, request) for parcel, _, request in ready for item in parcel.attempts]
         started = [attempts.journal(item, request, self.task_id) for item, request in items]
         marks = [attempts.mark(item) for item, _ in items]
-        ids, ours = journal(started, marks, deadline=self.lease_end) if items else ([], set())
+        if items:
+            self._journaling = True
+            self.scribe.write(
+                lambda: journal(started, marks, deadline=self.lease_end), lambda written: self._send(ready, *written)
+            )
+
+    def _send(self, ready: Sequence[tuple[Parcel, Grant, Any]], ids: Sequence[int], ours: Collection[int]) -> None:
+        """Hand what is journaled to the senders."""
         point("journaled")
+        self._journaling = False
         place = 0
         for parcel, grant, request in ready:
             own = ids[place : place + len(parcel.attempts)]
@@ -205,12 +221,12 @@ class Delivery:
         self._results.append(self.interpreter.judged(item, dispatch.operations[0], outcome, answered))
 
     def _collect(self) -> None:
-        if not self.senders.under_way:
-            return
-        sent = self.senders.get(SETTLE_AFTER_S)
-        while sent is not None:
-            self._take(sent)
-            sent = self.senders.get(0.0)
+        if self.senders.under_way:
+            sent = self.senders.get(SETTLE_AFTER_S)
+            while sent is not None:
+                self._take(sent)
+                sent = self.senders.get(0.0)
+        self.scribe.follow_up(wait=not self.senders.under_way)
         full = len(self._results) >= SETTLE_EVERY
         if self._results and (full or time.monotonic() - self._since > SETTLE_AFTER_S):
             self._settle()
@@ -245,7 +261,12 @@ class Delivery:
             return
         results, others = self._results, self._others
         self._results, self._others = [], []
-        settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end)
+        self.scribe.write(
+            lambda: settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end),
+            lambda _: self._settled(results),
+        )
+
+    def _settled(self, results: Sequence[Result]) -> None:
         self.interpreter.written()
         for result in results:
             succeeded = result.ruling.outcome.ok

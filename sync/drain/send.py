@@ -45,7 +45,7 @@ class Senders:
         self.transmit = transmit
         self.under_way = 0
         self._jobs: queue.SimpleQueue[tuple[Dispatch, float] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[Sent] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Sent | None] = queue.SimpleQueue()
         self._crew: list[threading.Thread] = []
         self._stopped = threading.Event()
 
@@ -64,13 +64,18 @@ class Senders:
         self._jobs.put((dispatch, window_end))
 
     def get(self, timeout_s: float) -> Sent | None:
-        """Return what was sent next, None after the timeout."""
+        """Return what was sent next, None after the timeout or a nudge."""
         try:
             sent = self._done.get(timeout=max(timeout_s, 0.0)) if timeout_s > 0 else self._done.get_nowait()
         except queue.Empty:
             return None
-        self.under_way -= 1
+        if sent is not None:
+            self.under_way -= 1
         return sent
+
+    def nudge(self) -> None:
+        """Let whoever waits for what was sent look at something else first."""
+        self._done.put(None)
 
     def now(self, dispatch: Dispatch, window_end: float) -> Sent:
         """Send in the caller's own thread; for verbs that an integrator overrides."""

@@ -57,6 +57,7 @@ CALLS = [Action.CREATE, Action.REPLAY, Action.LOOKUP, Action.UPDATE, Action.DELE
         (UPDATE, Kind.NOT_FOUND, Then.NOW, ""),
         (UPDATE, Kind.STALE_VERSION, Then.NOW, None),
         (UPDATE, Kind.CONFLICT, Then.BACKOFF, None),
+        (DELETE, Kind.STALE_VERSION, Then.NOW, None),
         (UPDATE, Kind.REFUSED, Then.HOLD, None),
         (DELETE, Kind.OK, Then.DONE, ""),
         (DELETE, Kind.NOT_FOUND, Then.DONE, ""),
@@ -173,3 +174,12 @@ def test_a_remote_id_is_cleared_only_where_the_object_is_gone(case: Case, kind: 
     if judge(case, kind).remote is Remote.CLEAR:
         assert kind in (Kind.NOT_FOUND, Kind.OK, Kind.HOOK_ERROR)
         assert case.action in (Action.UPDATE, Action.READ, Action.DELETE)
+
+
+def test_a_delete_refused_for_its_version_is_sent_again_without_one() -> None:
+    assert judge(DELETE, Kind.STALE_VERSION).base is Base.UNKNOWN
+
+
+def test_an_update_refused_for_its_version_forgets_it_where_nothing_can_be_read() -> None:
+    assert judge(replace(UPDATE, can_read=False), Kind.STALE_VERSION).base is Base.UNKNOWN
+    assert judge(UPDATE, Kind.STALE_VERSION).base is Base.KEEP

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from sync.models.clock import now
 from sync.outbox import Entry
 
 pytestmark = pytest.mark.django_db
+module = importlib.import_module("sync.outbox.take")  # the room has a function of this name
 PRODUCT, ORDER = "shop.product", "shop.order"
 
 
@@ -77,7 +79,7 @@ def test_old_changes_of_models_that_nobody_knows_are_pruned() -> None:
 
 def test_a_database_that_locks_rows_without_the_fast_path_takes_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
     add("1", "2")
-    monkeypatch.setattr("sync.outbox.take.is_postgres", lambda using: False)
+    monkeypatch.setattr(module, "is_postgres", lambda using: False)
     assert take(1) == ["1"]
     assert take() == ["2"]
 
@@ -88,7 +90,7 @@ def test_a_database_that_locks_rows_without_the_fast_path_takes_them_too(monkeyp
 def test_two_takers_neither_wait_for_one_another_nor_take_the_same(
     monkeypatch: pytest.MonkeyPatch, fast: bool
 ) -> None:
-    monkeypatch.setattr("sync.outbox.take.is_postgres", lambda using: fast)
+    monkeypatch.setattr(module, "is_postgres", lambda using: fast)
     add("1", "2", "3")
     with transaction.atomic():
         assert [row.object_id for row in outbox.take([PRODUCT], 2, "default")] == ["1", "2"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,16 +18,17 @@ from typing import Any
 _guardian: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def watch(key: str, *, command: Sequence[str] = (), user: int | None = None, remove: str = "") -> None:
-    """Run a command and remove a directory once this process has ended, however it ends, unless forgotten before.
+def watch(key: str, *, group: int = 0, command: Sequence[str] = (), user: int | None = None, remove: str = "") -> None:
+    """Kill a process group, run a command and remove a directory once this process has ended, however it ends, unless forgotten before.
 
     Args:
         key: to forget it by.
+        group: number of the process group; 0: none.
         command: what to run, with an absolute path.
         user: numeric id of the user that runs it; None: the same.
         remove: a directory to delete afterwards.
     """
-    _tell({"key": key, "command": list(command), "user": user, "remove": remove})
+    _tell({"key": key, "group": group, "command": list(command), "user": user, "remove": remove})
 
 
 def forget(key: str) -> None:
@@ -68,6 +71,9 @@ def main() -> None:
 
 
 def _finish(told: dict[str, Any]) -> None:
+    if told["group"]:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(told["group"], signal.SIGKILL)
     if told["command"]:
         rights = {"user": told["user"], "extra_groups": []} if told["user"] is not None else {}
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

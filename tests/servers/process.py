@@ -47,7 +47,7 @@ class Process:
             self._popen = subprocess.Popen(
                 self.command, cwd=self.cwd, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        guardian.watch(self._key, command=["/bin/sh", "-c", f"kill -9 -- -{self.pid}"])
+        guardian.watch(self._key, group=self.pid)
 
     @property
     def _key(self) -> str:
