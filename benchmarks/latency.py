@@ -27,6 +27,8 @@ from project.servers import LOOPBACK, free_port, wait_until
 BARS = {"ratio_p50": 3.0, "ratio_p99": 10.0}
 WARM = 20
 SETTLED_S = 30.0
+IDLE_S = 0.15
+"""The worker stores the result of its task, and goes back to its queue."""
 
 
 def run(saves: int = 300) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _settled() -> None:
 
     if not wait_until(idle, SETTLED_S, every_s=0.01):
         raise RuntimeError("a saved row was not delivered")
-    time.sleep(0.02)  # the worker goes back to its queue
+    time.sleep(IDLE_S)
 
 
 def _figures(times: list[tuple[float, float, str, float]], applied: dict[str, float], fsync: float) -> dict[str, Any]:

@@ -101,7 +101,9 @@ class Stack:
             wait_until(lambda: False, timeout_s=0.5, every_s=0.5)
 
     def stop(self) -> None:
-        """Stop what runs, the last started first; kill what does not stop in time."""
+        """Stop what runs, the last started first; kill what does not stop in time. A second Ctrl-C changes nothing."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         for process in reversed(self._processes.values()):
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -27,7 +27,10 @@ def load() -> ModuleType:
 
 def _plain() -> ModuleType | None:
     """Ours, where ``tasks`` leads to it; a host's own is not imported only to look at it."""
-    spec = importlib.util.find_spec("tasks")
+    try:
+        spec = importlib.util.find_spec("tasks")
+    except ValueError:  # a module without a spec, made by hand: not ours
+        return None
     if spec is None or not spec.origin or Path(spec.origin).resolve().parent != OURS:
         return None
     return importlib.import_module("tasks")

@@ -311,4 +311,3 @@ class Grants:
 
     granted: Sequence[Grant]
     retry_after_s: float = 0.0
-

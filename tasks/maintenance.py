@@ -23,6 +23,8 @@ DAY_S = 86_400.0
 def prune(self: Task[Any, Any], **unknown: object) -> dict[str, Any]:
     """Remove operations, changes that nobody took, and bindings of vanished objects, by age."""
     settings = conf.current()
+    if not settings.enabled:
+        return {}
     changes = outbox.prune(settings.keep_changes_days * DAY_S, alias(), known=labels())
     if changes:
         logger.warning("%s changes of models that no worker here knows were removed", changes)

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any
 
 from celery import Task, shared_task
 
+from sync import conf, registry
 from sync import reconcile as reconciling
-from sync import registry
+from sync.models import Connection
 
 from .options import OPTIONS
 from .records import keep
+
+logger = logging.getLogger("crudsync.tasks")
 
 
 @shared_task(bind=True, name="crudsync.reconcile", **OPTIONS)
 def reconcile(self: Task[Any, Any], connection_id: int | None = None, **unknown: object) -> dict[str, Any]:
     """List the remotes, compare, and ask for what differs: for one connection, or for all that are not paused."""
+    if not conf.current().enabled:
+        return {}
     rows = [row for row in registry.ensure_connections() if connection_id in (None, row.pk) and not row.paused]
-    result = {str(row): dataclasses.asdict(reconciling.reconcile(row)) for row in rows}
+    result = {str(row): _of(row) for row in rows}
     keep(self, result)
     return result
+
+
+def _of(row: Connection) -> dict[str, Any]:
+    try:
+        return dataclasses.asdict(reconciling.reconcile(row))
+    except Exception as error:  # one connection that fails, in whatever way, is none of the others' business
+        logger.exception("connection %s could not be reconciled", row)
+        return {"error": type(error).__name__}

@@ -8,7 +8,9 @@ from typing import Any
 from sync import conf
 
 
-def schedule(*, reconcile_every: timedelta = timedelta(hours=6)) -> dict[str, dict[str, Any]]:
+def schedule(
+    *, reconcile_every: timedelta = timedelta(hours=6), sweep_s: float | None = None
+) -> dict[str, dict[str, Any]]:
     """Return the entries for Celery beat.
 
     In the settings: ``CELERY_BEAT_SCHEDULE |= schedule()``. A sweep that no worker took in time is dropped, not piled
@@ -16,8 +18,9 @@ def schedule(*, reconcile_every: timedelta = timedelta(hours=6)) -> dict[str, di
 
     Args:
         reconcile_every: how often the remotes are listed and compared.
+        sweep_s: seconds between two sweeps; default: the setting, or its default while the settings are being read.
     """
-    sweep_s = _sweep_s()
+    sweep_s = sweep_s or _sweep_s()
     return {
         "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": 4 * sweep_s}},
         "crudsync.reconcile": {"task": "crudsync.reconcile", "schedule": reconcile_every},
@@ -26,4 +29,4 @@ def schedule(*, reconcile_every: timedelta = timedelta(hours=6)) -> dict[str, di
 
 
 def _sweep_s() -> float:
-    return conf.Settings().sweep_s if not conf.ready() else conf.current().sweep_s
+    return conf.current().sweep_s if conf.ready() else conf.Settings().sweep_s

@@ -1,6 +1,6 @@
 """The only writer of bindings: fold, claim, mark, settle, ask, and a few verbs beside them."""
 
-from sync.bindings.ask import FIRST, ROWLESS, ask, by_remote_id, ensure, name_row, resolve
+from sync.bindings.ask import FIRST, ROWLESS, ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.parents import remote_ids, wake_children
 from sync.bindings.postgres import marking
@@ -20,6 +20,7 @@ __all__ = [
     "claim_one",
     "ensure",
     "fold",
+    "forget_first",
     "give_back",
     "learn",
     "mark",

@@ -127,6 +127,13 @@ def name_row(binding_id: int, object_id: str) -> None:
     rows.update(object_id=object_id, due_at=None, state=State.SYNCED, dirty_since=None, code="", detail="")
 
 
+def forget_first(connection_id: int, object_type: str, object_id: str) -> None:
+    """Forget an object that was to be created at the remote first, where it surely was not."""
+    if object_id.startswith(FIRST):
+        rows = Binding.objects.using(alias()).filter(connection_id=connection_id, object_type=object_type)
+        rows.filter(object_id=object_id, intent__isnull=True, remote_id__isnull=True, leased=False).delete()
+
+
 def by_remote_id(connection_id: int, object_type: str, remote_id: str, model: str) -> str:
     """Return the object id of whatever is bound to a remote id, binding the bare remote id where nothing is."""
     row, _ = Binding.objects.using(alias()).get_or_create(

@@ -10,6 +10,7 @@ from django.db import connections
 
 from sync.bindings.lanes import share
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
+from sync.models.database import UNFLUSHED
 
 FOLD = """
 INSERT INTO crudsync_binding AS b
@@ -61,7 +62,7 @@ COLUMNS = (
 LEASE = f"""
 UPDATE crudsync_binding SET lease_token = lease_token + 1, claims = claims + 1, leased = true,
     due_at = statement_timestamp() + make_interval(secs => %s)
-WHERE id = ANY(%s)
+WHERE id = ANY(%s) AND {UNFLUSHED}
 RETURNING {COLUMNS}, due_at, statement_timestamp()
 """  # noqa: S608 - constants of ours
 

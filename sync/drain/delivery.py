@@ -100,6 +100,8 @@ class Delivery:
         self._others: list[Settlement] = []
         self._since = 0.0
         self._journaling = False
+        self.outcomes: dict[int, Outcome] = {}
+        """What became of each object, by binding id."""
 
     def run(self, plans: Sequence[Plan]) -> None:
         """Send what the plans call for, and settle everything."""
@@ -112,16 +114,18 @@ class Delivery:
         self.tally.unchanged += sum(plan.decision.action is Action.NOTHING for plan in plans)
         self._todo.extend(parcels([attempts.attempt(plan) for plan in calling]))
         self._ask_for_parents(plans)
-        self.scribe = Scribe(len(calling), self.senders.nudge)
+        self._journal = Scribe(len(calling), self.senders.nudge)
+        self._record = Scribe(len(calling), self.senders.nudge)
         try:
-            while self._todo or self.senders.under_way or self.scribe.busy:
+            while self._todo or self.senders.under_way or self._journal.busy:
                 self._fill()
                 self._collect()
             self._settle()
-            while self.scribe.busy:
-                self.scribe.follow_up(wait=True)
+            while self._record.busy:
+                self._record.follow_up(wait=True)
         finally:
-            self.scribe.close()
+            self._journal.close()
+            self._record.close()
         for plan in plans:
             if plan.decision.action is Action.NOTHING and (is_first(plan.claim) or plan.claim.wanted == Wanted.DELETE):
                 self.interpreter.follow(plan, None, None)
@@ -129,7 +133,7 @@ class Delivery:
     def _fill(self) -> None:
         """Keep the senders busy, at most two rounds of threads ahead of what is in the air."""
         room = ROUNDS * self.senders.threads - self.senders.under_way
-        if self._journaling or not self._todo or room < min((ROUNDS - 1) * self.senders.threads, len(self._todo)):
+        if self._journaling or not self._todo or room < min(self.senders.threads, len(self._todo)):
             return
         if self.interpreter.shut or time.monotonic() > self.window_end:
             self._release_all(0.0)
@@ -185,7 +189,7 @@ class Delivery:
         marks = [attempts.mark(item) for item, _ in items]
         if items:
             self._journaling = True
-            self.scribe.write(
+            self._journal.write(
                 lambda: journal(started, marks, deadline=self.lease_end), lambda written: self._send(ready, *written)
             )
 
@@ -226,7 +230,8 @@ class Delivery:
             while sent is not None:
                 self._take(sent)
                 sent = self.senders.get(0.0)
-        self.scribe.follow_up(wait=not self.senders.under_way)
+        self._record.follow_up()
+        self._journal.follow_up(wait=not self.senders.under_way)
         full = len(self._results) >= SETTLE_EVERY
         if self._results and (full or time.monotonic() - self._since > SETTLE_AFTER_S):
             self._settle()
@@ -261,7 +266,7 @@ class Delivery:
             return
         results, others = self._results, self._others
         self._results, self._others = [], []
-        self.scribe.write(
+        self._record.write(
             lambda: settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end),
             lambda _: self._settled(results),
         )
@@ -269,6 +274,7 @@ class Delivery:
     def _settled(self, results: Sequence[Result]) -> None:
         self.interpreter.written()
         for result in results:
+            self.outcomes[result.attempt.plan.claim.id] = result.ruling.outcome
             succeeded = result.ruling.outcome.ok
             self.tally.succeeded += succeeded
             self.tally.failed += not succeeded

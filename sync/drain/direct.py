@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections
@@ -14,7 +15,7 @@ from sync.connectors.classify import to_error
 from sync.drain import gate
 from sync.drain.decide import Action
 from sync.drain.delivery import Delivery, Tally
-from sync.drain.gate import Pass
+from sync.drain.gate import Pass, Passage
 from sync.drain.interpret import Interpreter
 from sync.drain.plan import Plan, Planner
 from sync.drain.recorder import settle
@@ -22,7 +23,9 @@ from sync.drain.send import Senders
 from sync.drain.settling import without_call
 from sync.drain.writeback import remove
 from sync.exceptions import InTransaction, ObjectBusy, RateLimitExceeded, RemoteError
+from sync.models import Connection
 from sync.models.database import alias
+from sync.models.identity import object_id_of
 from sync.registry import model_label
 from sync.types import Lane, Outcome, OutcomeKind, Verb, Wanted
 
@@ -50,20 +53,66 @@ def run(unit: Any, verb: Verb, object_id: str) -> Outcome:
         ObjectError: the payload cannot be built.
         RemoteError: the remote, or the way to it, said no; what that means is recorded, and the worker goes on.
     """
-    using = alias()
-    if connections[using].in_atomic_block and not conf.current().inline:
+    passage, lease_s = _admitted(unit.connection)
+    name = _object_id(unit, verb, object_id)
+    try:
+        for _ in range(STEPS):
+            outcome = _patiently(unit, verb, name, passage, lease_s)
+            if outcome is not None:
+                return outcome
+    except Exception:
+        bindings.forget_first(unit.connection.pk, unit.object_type, name)
+        raise
+    raise ObjectBusy(f"{unit.object_type} {object_id} needs more steps; the worker goes on with it")
+
+
+def run_many(units: Sequence[Any], verb: Verb) -> list[Outcome]:
+    """Send one verb for several rows of one object type at once, in batches where the type has a bulk endpoint.
+
+    Args:
+        units: integrator instances of one class, type and connection, each with a saved row.
+        verb: create or update.
+
+    Returns:
+        One outcome for each, in the same order; one that was not sent is of kind ``no_token``.
+
+    Raises:
+        InTransaction: a transaction is open.
+        ObjectBusy: a worker holds one of them, or the connection is paused or shut.
+    """
+    if not units:
+        return []
+    passage, lease_s = _admitted(units[0].connection)
+    began = time.monotonic()
+    planner = Planner(passage.connection)
+    claims = [_claim(unit, verb, object_id_of(unit.instance.pk), lease_s) for unit in units]
+    delivery, _ = _deliver(planner, passage, planner.build(claims), began, lease_s)
+    lost = Outcome(kind=OutcomeKind.NO_TOKEN, code="not_sent", detail="It was not sent; the worker goes on with it.")
+    return [delivery.outcomes.get(claim.id, lost) for claim in claims]
+
+
+def _admitted(connection: Connection) -> tuple[Passage, float]:
+    """Return what the gate says, and the length of a lease in seconds."""
+    if connections[alias()].in_atomic_block and not conf.current().inline:
         raise InTransaction("a call to the remote was asked for inside an open transaction")
     settings = conf.current()
     lease_s = settings.window_s + settings.timeout_s + settings.settle_s
-    passage = gate.ask(unit.connection.pk, lease_s)
+    passage = gate.ask(connection.pk, lease_s)
     if passage is None or passage.let is Pass.SHUT:
-        raise ObjectBusy(f"connection {unit.connection} is paused or shut", hint="see its gate in the admin")
-    name = _object_id(unit, verb, object_id)
-    for _ in range(STEPS):
-        outcome = _step(unit, verb, name, passage, lease_s)
-        if outcome is not None:
-            return outcome
-    raise ObjectBusy(f"{unit.object_type} {object_id} needs more steps; the worker goes on with it")
+        raise ObjectBusy(f"connection {connection} is paused or shut", hint="see its gate in the admin")
+    return passage, lease_s
+
+
+def _patiently(unit: Any, verb: Verb, object_id: str, passage: Passage, lease_s: float) -> Outcome | None:
+    """Take a step, and where no token is free wait for one, ``wait_s`` at the most."""
+    until = time.monotonic() + conf.current().wait_s
+    while True:
+        try:
+            return _step(unit, verb, object_id, passage, lease_s)
+        except RateLimitExceeded as error:
+            if time.monotonic() + error.retry_after_s > until:
+                raise
+            time.sleep(error.retry_after_s)
 
 
 def _object_id(unit: Any, verb: Verb, object_id: str) -> str:
@@ -75,7 +124,7 @@ def _object_id(unit: Any, verb: Verb, object_id: str) -> str:
     return bindings.by_remote_id(unit.connection.pk, unit.object_type, object_id, model_label(unit.spec.model))
 
 
-def _step(unit: Any, verb: Verb, object_id: str, passage: gate.Passage, lease_s: float) -> Outcome | None:
+def _step(unit: Any, verb: Verb, object_id: str, passage: Passage, lease_s: float) -> Outcome | None:
     began = time.monotonic()
     planner = Planner(passage.connection)
     claim = _claim(unit, verb, object_id, lease_s)
@@ -88,7 +137,15 @@ def _step(unit: Any, verb: Verb, object_id: str, passage: gate.Passage, lease_s:
         if plan.decision.action is Action.NOTHING:
             remove(plan)
         return _without_call(plan)
-    senders = Senders(1, unit.transmit)
+    delivery, interpreter = _deliver(planner, passage, [plan], began, lease_s)
+    return _judged(delivery, interpreter, plan)
+
+
+def _deliver(
+    planner: Planner, passage: Passage, plans: list[Plan], began: float, lease_s: float
+) -> tuple[Delivery, Interpreter]:
+    unit = plans[0].unit or planner.speaker()
+    senders = Senders(min(len(plans), unit.threads()), unit.transmit)
     interpreter = Interpreter(passage, planner.types)
     settings = conf.current()
     delivery = Delivery(
@@ -103,10 +160,10 @@ def _step(unit: Any, verb: Verb, object_id: str, passage: gate.Passage, lease_s:
         inside_verb=True,
     )
     try:
-        delivery.run([plan])
+        delivery.run(plans)
     finally:
         senders.close()
-    return _judged(delivery, interpreter, plan)
+    return delivery, interpreter
 
 
 def _judged(delivery: Delivery, interpreter: Interpreter, plan: Plan) -> Outcome | None:

@@ -15,7 +15,7 @@ from sync.connectors.codec import dumps
 from sync.drain import rows
 from sync.drain.decide import LONE_CLAIMS, Action, Decision, Facts, decide
 from sync.drain.intent import Intent
-from sync.exceptions import CrudSyncError, PayloadError
+from sync.exceptions import CrudSyncError, ParentNotSynced, PayloadError
 from sync.models import Connection
 from sync.registry import model_label
 from sync.types import Wanted
@@ -143,6 +143,8 @@ class Planner:
             if unit is None or not self._routed(*unit):
                 return self._absent(claim, spec, unit)
             return self._present(claim, spec, unit, parents)
+        except ParentNotSynced as error:
+            return self._waits(claim, spec, error.parent, unit)
         except CrudSyncError as error:
             return self._failed(claim, spec, error)
         except Exception as error:  # a hook of the host's; it holds its own object only
@@ -211,9 +213,7 @@ class Planner:
             if parent.nullable and self._cyclic(claim, name, parents):
                 partial = True
                 continue
-            self._waiting[claim.name] = name
-            decision = Decision(action=Action.LATER, code="waits_for_parent")
-            return Plan(claim=claim, spec=spec, decision=decision, unit=speaker, instance=instance, waits_for=name)
+            return self._waits(claim, spec, name, unit)
         payload = speaker.build_payload(ids)
         text = dumps(payload)
         intent = Intent.parse(claim.intent)
@@ -229,6 +229,12 @@ class Planner:
             intent=intent,
             partial=partial,
         )
+
+    def _waits(self, claim: Claimed, spec: ObjectTypeSpec, parent: str, unit: tuple[Any, Model] | None) -> Plan:
+        self._waiting[claim.name] = parent
+        decision = Decision(action=Action.LATER, code="waits_for_parent")
+        speaker, instance = unit or (None, None)
+        return Plan(claim=claim, spec=spec, decision=decision, unit=speaker, instance=instance, waits_for=parent)
 
     def _references(self, spec: ObjectTypeSpec, speaker: Any) -> list[tuple[Any, str]]:
         if not spec.parents:

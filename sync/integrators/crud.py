@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Model
 
+from sync import registry
 from sync.connectors import classify
 from sync.drain import direct
 from sync.exceptions import NotSyncable, UnknownObjectType
@@ -133,6 +134,34 @@ class CrudIntegrator(Speaker):
         outcome = self._run(Verb.DELETE, object_id, extra_headers)
         return self._result((outcome.remote_id or "") if outcome.data is None else outcome.data)
 
+    def create_objects(self, rows: Iterable[Model]) -> list[Any]:
+        """Create several rows at the remote now, in batches where the type has a bulk endpoint.
+
+        Args:
+            rows: saved instances of the type's model.
+
+        Returns:
+            For each row its remote id, or the error that it met.
+
+        Raises:
+            NotSyncable: one is not a saved row of the type's model.
+            InTransaction: a transaction is open.
+            ObjectBusy: a worker holds one of them, or the connection is shut.
+        """
+        return self._run_many(Verb.CREATE, rows)
+
+    def update_objects(self, rows: Iterable[Model]) -> list[Any]:
+        """Send the whole state of several rows to the remote now; as create_objects()."""
+        return self._run_many(Verb.UPDATE, rows)
+
+    def _run_many(self, verb: Verb, rows: Iterable[Model]) -> list[Any]:
+        registry.adopt(type(self))
+        units = [type(self)(self.object_type, row, self.connection) for row in rows]
+        for unit in units:
+            unit._saved(unit.model)
+        outcomes = direct.run_many(units, verb)
+        return [outcome.remote_id if outcome.ok else classify.to_error(outcome) for outcome in outcomes]
+
     # --- what the drain needs for them ---
 
     def perform(self, verb: Verb, object_id: str, attempt: Callable[[], Outcome]) -> Outcome:
@@ -193,6 +222,7 @@ class CrudIntegrator(Speaker):
             if not outcome.ok:
                 raise classify.to_error(outcome)
             return outcome
+        registry.adopt(type(self))
         return direct.run(self, verb, self._object_id(verb, object_id))
 
     def _object_id(self, verb: Verb, object_id: Any) -> str:

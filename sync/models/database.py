@@ -16,6 +16,13 @@ T = TypeVar("T")
 REPEATED = ("40001", "40P01")  # serialization_failure, deadlock_detected
 ATTEMPTS = 8
 
+UNFLUSHED = "set_config('synchronous_commit', 'off', true) IS NOT NULL"
+"""A condition, always true, by which this transaction's commit does not wait for PostgreSQL's disk.
+
+For steps that a crash of the server may undo as a whole: taking in, claiming, slots. The journal's commit, which every
+send waits for, flushes all that was written before it. Never for a statement that may run in the host's transaction.
+"""
+
 
 def alias() -> str:
     """Return the alias of the database that our rows are written to."""

@@ -9,11 +9,11 @@ from django.db import connections, transaction
 
 from sync.models import Change
 from sync.models.clock import now
-from sync.models.database import is_postgres
+from sync.models.database import UNFLUSHED, is_postgres
 
 BY_SKIPPING = """
     DELETE FROM {table} WHERE id IN (
-        SELECT id FROM {table} WHERE model = ANY(%s) ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+        SELECT id FROM {table} WHERE model = ANY(%s) ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) AND {unflushed}
     RETURNING id, model, object_id, kind, lane, actor, reason, snapshot, created_at
 """
 
@@ -32,7 +32,7 @@ def take(labels: Sequence[str], limit: int, using: str) -> list[Change]:
         return []
     if is_postgres(using):
         with connections[using].cursor() as cursor:
-            cursor.execute(BY_SKIPPING.format(table=Change._meta.db_table), [list(labels), limit])
+            cursor.execute(BY_SKIPPING.format(table=Change._meta.db_table, unflushed=UNFLUSHED), [list(labels), limit])
             names = [column[0] for column in cursor.description]
             rows = [Change(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
         return sorted(rows, key=lambda row: row.pk)

@@ -2,6 +2,7 @@
 
 from sync.registry.connections import connection, connections_of, ensure_connections
 from sync.registry.integrators import (
+    adopt,
     autodiscover,
     clear,
     get,
@@ -15,6 +16,7 @@ from sync.registry.integrators import (
 from sync.registry.labels import model_label
 
 __all__ = [
+    "adopt",
     "autodiscover",
     "clear",
     "connection",

@@ -26,6 +26,7 @@ logger = logging.getLogger("crudsync.registry")
 
 _lock = threading.RLock()
 _integrators: dict[str, type[IntegratorSpec]] = {}
+_adopted: dict[str, type[IntegratorSpec]] = {}
 _by_model: dict[str, tuple[Entry, ...]] | None = None
 _subscribers: list[Callable[[], None]] = []
 
@@ -53,6 +54,14 @@ def register(cls: C) -> C:
     return cls
 
 
+def adopt(cls: type[Any]) -> None:
+    """Know a class that nobody registered, for calls made directly: nothing is captured or drained for it.
+
+    A registered class of the same name stays.
+    """
+    _adopted.setdefault(cls.name, cls)
+
+
 def unregister(name: str) -> None:
     """Take an integrator out again; its rows stay."""
     with _lock:
@@ -64,6 +73,7 @@ def clear() -> None:
     """Forget every integrator."""
     with _lock:
         _integrators.clear()
+        _adopted.clear()
         _forget()
 
 
@@ -79,7 +89,7 @@ def get(name: str) -> type[IntegratorSpec]:
         UnknownIntegrator: there is none; the hint names the nearest.
     """
     try:
-        return _integrators[name]
+        return _integrators.get(name) or _adopted[name]
     except KeyError:
         near = difflib.get_close_matches(name, _integrators, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"registered: {', '.join(sorted(_integrators)) or 'none'}"

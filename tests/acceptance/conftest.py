@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from examples.shop.agreement import differences
 from examples.shop.integrators import ShopIntegrator
-from project.servers import wait_until
-from sync import capture, drain, registry
+from sync import capture, registry
 from sync.capture import record
 from sync.integrators.clients import forget
-from sync.models import Binding, Change, Connection, State
+from sync.models import Connection
 from sync.ratelimit.link import link
 from sync.testing.remote import Remote, SandboxProcess
 from sync.wake.doorbell import rung
 from sync.wake.publisher import publisher
 from tests.acceptance import stand_ins
+from tests.acceptance.waiting import quiet, until
 
 ROOM = Path(__file__).parent
-SWEEP_S = 0.25
-SETTLED = (State.SYNCED, State.ABSENT)
 
 SHORT = {"window_s": 0.6, "timeout_s": 0.8, "settle_s": 0.4, "connect_s": 0.5, "sweep_s": 0.5, "rest_s": 0.2}
 """Leases of less than two seconds, so that a test need not wait long for one to end."""
@@ -116,7 +114,7 @@ def until_quiet() -> Callable[..., None]:
     """
 
     def waited(timeout_s: float = 60.0, *, sweeping: bool = False) -> None:
-        until_(quiet, timeout_s, sweeping=sweeping)
+        until(quiet, timeout_s, sweeping=sweeping)
 
     return waited
 
@@ -126,42 +124,7 @@ def until_equal(sandbox: Remote) -> Callable[..., None]:
     """A function that returns once nothing is due and both sides are equal, compared from rows and remote state."""
 
     def waited(timeout_s: float = 60.0, *, sweeping: bool = False) -> None:
-        until_(quiet, timeout_s, sweeping=sweeping)
+        until(quiet, timeout_s, sweeping=sweeping)
         assert list(differences(sandbox.call("GET", "/__state__"))) == []
 
     return waited
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """The function of that name, below."""
-    return until_
-
-
-def until_(condition: Callable[[], Any], timeout_s: float = 30.0, *, sweeping: bool = False) -> None:
-    """Return once a condition holds; fail, saying what is left, where it does not in time."""
-    swept = time.monotonic()
-
-    def held() -> bool:
-        nonlocal swept
-        if condition():
-            return True
-        if sweeping and time.monotonic() - swept > SWEEP_S:
-            drain.sweep()
-            swept = time.monotonic()
-        return False
-
-    assert wait_until(held, timeout_s, every_s=0.05), describe()
-
-
-def quiet() -> bool:
-    """Whether the inbox is empty and no binding is due or under way."""
-    return not Change.objects.exists() and not Binding.objects.filter(due_at__isnull=False).exists()
-
-
-def describe() -> str:
-    """What is left, for a failure's message."""
-    rows = Binding.objects.exclude(state__in=SETTLED).values_list(
-        "object_type", "object_id", "state", "code", "leased", "due_at", "attempts", "uncertain"
-    )
-    return f"{Change.objects.count()} changes, {rows.count()} bindings: {[*rows[:8]]}"

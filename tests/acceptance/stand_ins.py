@@ -34,6 +34,10 @@ class LookUpOnly(ShopIntegrator):
             "customer": ObjectType(model=Customer, endpoint="customers", fields=ADDRESS, natural_key=["email"]),
         }
 
+    @staticmethod
+    def set_data_constraints() -> Mapping[str, Any]:
+        return {}
+
 
 class Routed(ShopIntegrator):
     """Customers of one country are kept in an account of their own."""

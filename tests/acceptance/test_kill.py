@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from examples.shop.models import Customer
+from sync import drain, registry
 from sync.models import Binding, Operation, Status
 from sync.testing.remote import Remote
 from tests.acceptance.stand_ins import INCLUDE, LookUpOnly
+from tests.acceptance.waiting import describe, gone, until
 from tests.servers.celery import Worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
@@ -40,6 +42,12 @@ def write(verb: str, row: Customer | None) -> None:
         row.delete()
 
 
+def killed(arm: Path) -> list[int]:
+    """Return the processes that were armed by this file and are dead by now."""
+    armed = [int(taken.suffix[1:]) for taken in arm.parent.glob(f"{arm.name}.*") if taken.suffix[1:].isdigit()]
+    return [pid for pid in armed if gone(pid)]
+
+
 def applied(sandbox: Remote, verb: str) -> int:
     return len(sandbox.calls("customers", WRITES[verb], applied=True))
 
@@ -49,20 +57,19 @@ def test_a_process_of_the_pool_that_is_killed_there_neither_loses_nor_doubles_a_
     sandbox: Remote,
     worker: Start,
     short: dict[str, float],
-    until: Wait,
     until_equal: Wait,
     tmp_path: Path,
     point: str,
 ) -> None:
     arm = tmp_path / "armed"
-    running = worker(arguments=INCLUDE, knobs={**short, "ARM_FILE": arm})
+    worker(concurrency=4, arguments=INCLUDE, knobs={**short, "ARM_FILE": arm})
     rows = {"create": None, "update": customer(1), "delete": customer(2)}
     until_equal(sweeping=True)
     for dead, (verb, row) in enumerate(rows.items(), start=1):
         arm.with_suffix(".new").write_text(point)
         arm.with_suffix(".new").rename(arm)
         write(verb, row)
-        until(lambda count=dead: running.text().count("exited with 'signal 9 (SIGKILL)'") >= count, 20, sweeping=True)
+        until(lambda count=dead: len(killed(arm)) == count, 20, sweeping=True)
     until_equal(sweeping=True)
     assert len(sandbox.objects("customers")) == 2
     assert {verb: applied(sandbox, verb) for verb in rows} == {"create": 3, "update": 1, "delete": 1}
@@ -80,12 +87,13 @@ def test_a_process_of_the_pool_that_is_killed_there_neither_loses_nor_doubles_a_
     ],
 )
 def test_a_worker_that_is_killed_as_a_whole_is_made_up_for_by_the_next(
-    sandbox: Remote, worker: Start, short: dict[str, float], until: Wait, until_equal: Wait, point: str, verb: str
+    sandbox: Remote, worker: Start, short: dict[str, float], until_equal: Wait, point: str, verb: str
 ) -> None:
     row = None
     if verb != "create":
         row = customer(1)
-        drained(until_equal)
+        drain.drain(registry.connection("shop").pk, wait=False)
+        until_equal()
     broken = worker(pool="solo", concurrency=1, knobs={**short, "CRUDSYNC_FAULTS": point})
     write(verb, row)
     until(lambda: not broken.running, 20, sweeping=True)
@@ -96,19 +104,11 @@ def test_a_worker_that_is_killed_as_a_whole_is_made_up_for_by_the_next(
     assert len(sandbox.objects("customers")) == (0 if verb == "delete" else 1)
 
 
-def drained(until_equal: Wait) -> None:
-    from sync import drain, registry
-
-    drain.drain(registry.connection("shop").pk, wait=False)
-    until_equal()
-
-
 @pytest.mark.parametrize("kind", ["keys", "look-up only"])
 def test_a_worker_killed_in_the_middle_of_a_create_leaves_one_object(
     sandbox: Remote,
     worker: Start,
     short: dict[str, float],
-    until: Wait,
     until_quiet: Wait,
     stand_in: Replace,
     kind: str,
@@ -138,7 +138,6 @@ def test_a_create_that_only_a_look_up_can_tell_of_is_never_doubled(
     sandbox: Remote,
     worker: Start,
     short: dict[str, float],
-    until: Wait,
     until_quiet: Wait,
     stand_in: Replace,
     tmp_path: Path,
@@ -147,10 +146,11 @@ def test_a_create_that_only_a_look_up_can_tell_of_is_never_doubled(
     sandbox.configure(idempotency=False)
     arm = tmp_path / "armed"
     arm.write_text(point)
-    running = worker(**stand_in(LookUpOnly, **short, lookup_lag_s=0.2, ARM_FILE=arm))
+    worker(**stand_in(LookUpOnly, **short, lookup_lag_s=0.2, ARM_FILE=arm))
     row = customer(1)
-    until(lambda: "exited with 'signal 9 (SIGKILL)'" in running.text(), 20, sweeping=True)
+    until(lambda: killed(arm), 20, sweeping=True)
     until_quiet(sweeping=True)
+    assert describe() == "0 changes, 0 bindings: []"
     (there,) = sandbox.objects("customers")
     assert (there["email"], there["name"]) == (row.email, row.name)
     assert applied(sandbox, "create") == 1

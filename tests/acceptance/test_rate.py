@@ -9,6 +9,7 @@ import pytest
 from examples.shop.models import Customer
 from sync.models import Connection
 from sync.testing.remote import Remote
+from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
@@ -34,7 +35,6 @@ def test_eight_processes_keep_the_limit_and_use_what_is_promised(
     worker: Callable[..., Worker],
     beat: Callable[..., Beat],
     account: Callable[..., Connection],
-    until: Callable[..., None],
     limit: int,
     per: float,
     calls: int,
@@ -52,7 +52,6 @@ def test_eight_processes_keep_the_limit_and_use_what_is_promised(
     found = sandbox.windows(limit, per)
     arrivals = [entry.monotonic for entry in sandbox.journal()]
     share = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) / promised
-    print(f"{limit} per {per:g} s, {drains} drains: {found.highest} in the fullest window, {share:.1%} used")
     assert found.over == 0
     assert not any(entry.limited for entry in sandbox.journal())
     assert share >= SHARE

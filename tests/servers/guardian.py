@@ -19,7 +19,9 @@ _guardian: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def watch(key: str, *, group: int = 0, command: Sequence[str] = (), user: int | None = None, remove: str = "") -> None:
-    """Kill a process group, run a command and remove a directory once this process has ended, however it ends, unless forgotten before.
+    """Kill a process group, run a command and remove a directory once this process has ended, however it ends.
+
+    What is forgotten before is left alone.
 
     Args:
         key: to forget it by.

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection as database
+
+from sync import bindings
+from sync.bindings import Claimed, Mark, stale
+from sync.models import Binding, Connection, Operation, State
+from sync.models.clock import now
+from sync.types import Lane, Wanted
+
+Folder = Callable[..., None]
+INTENT = '{"key":"k"}'
+
+
+@pytest.fixture
+def claimed(connection: Connection, fold: Folder) -> Claimed:
+    """A create under way, its intent journaled."""
+    fold("1", actor="ann")
+    (row,) = bindings.claim(connection.pk, 1, 60.0)
+    bindings.mark([Mark(claim=row, uncertain="create", intent=INTENT)])
+    return row
+
+
+def later(connection: Connection, **values: Any) -> None:
+    Binding.objects.filter(connection=connection).update(**values)
+
+
+# --- an id that comes after its lease --------------------------------------------------------------------------------
+
+
+def test_a_late_id_of_my_own_intent_is_kept(claimed: Claimed, connection: Connection) -> None:
+    later(connection, lease_token=99, sent="{}")
+    assert bindings.learn(claimed, INTENT, "r1")
+    row = Binding.objects.get()
+    assert (row.remote_id, row.sent, row.intent, row.uncertain) == ("r1", None, None, "")
+
+
+def test_a_late_id_that_is_known_by_now_is_no_double(claimed: Claimed, connection: Connection) -> None:
+    later(connection, remote_id="r1", intent=None)
+    assert bindings.learn(claimed, INTENT, "r1")
+
+
+@pytest.mark.parametrize(
+    "values", [{"remote_id": "r2", "intent": None}, {"intent": '{"key":"newer"}'}, {"intent": None}]
+)
+def test_a_late_id_beside_another_id_or_intent_is_a_double(
+    claimed: Claimed, connection: Connection, values: dict[str, Any]
+) -> None:
+    later(connection, **values)
+    assert not bindings.learn(claimed, INTENT, "r1")
+    row = Binding.objects.get()
+    assert (row.remote_id, row.intent) == (values.get("remote_id"), values["intent"])
+
+
+def test_a_late_id_that_another_object_holds_is_a_double(
+    claimed: Claimed, connection: Connection, fold: Folder
+) -> None:
+    fold("2")
+    Binding.objects.filter(object_id="2").update(remote_id="r1")
+    assert not bindings.learn(claimed, INTENT, "r1")
+    assert Binding.objects.get(object_id="1").remote_id is None
+    assert not database.needs_rollback
+
+
+# --- after it --------------------------------------------------------------------------------------------------------
+
+
+def test_a_stale_result_asks_for_a_verifying_read(claimed: Claimed) -> None:
+    bindings.verify(claimed)
+    row = Binding.objects.get()
+    assert (row.wanted, row.seq, row.lane, row.actor) == (Wanted.VERIFY, claimed.seq + 1, Lane.LIVE, "ann")
+
+
+def test_an_attempt_is_given_back_to_those_that_still_try(connection: Connection, fold: Folder) -> None:
+    fold("1", "2", "3", "4")
+    for object_id, values in {
+        "1": {"attempts": 2},
+        "2": {"attempts": 0},
+        "3": {"attempts": 5, "state": State.DEAD},
+        "4": {"attempts": 1, "state": State.HELD},
+    }.items():
+        Binding.objects.filter(object_id=object_id).update(**values)
+    bindings.give_back(Binding.objects.values_list("pk", flat=True))
+    assert list(Binding.objects.order_by("object_id").values_list("attempts", flat=True)) == [1, 0, 5, 1]
+    bindings.give_back([])
+
+
+def test_the_next_due_time_is_that_of_any_lane(connection: Connection, fold: Folder) -> None:
+    assert bindings.next_due_s(connection.pk) is None
+    fold("1", "2", lane=Lane.BULK)
+    assert bindings.next_due_s(connection.pk) == 0.0
+    later(connection, due_at=now() + dt.timedelta(seconds=100))
+    Binding.objects.filter(object_id="2").update(due_at=now() + dt.timedelta(seconds=50), lane=Lane.RETRY)
+    assert bindings.next_due_s(connection.pk) == pytest.approx(50.0, abs=5.0)
+    assert bindings.next_due_s(connection.pk + 1) is None
+
+
+# --- pruning ---------------------------------------------------------------------------------------------------------
+
+
+def test_bindings_of_what_is_long_gone_on_both_sides_are_pruned(
+    connection: Connection, fold: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stale, "CHUNK", 2)
+    fold(*(str(number) for number in range(8)))
+    old = now() - dt.timedelta(days=40)
+    later(connection, state=State.ABSENT, due_at=None, synced_at=old)
+    for object_id, values in {
+        "5": {"state": State.SYNCED},
+        "6": {"due_at": now()},
+        "7": {"synced_at": now()},
+    }.items():
+        Binding.objects.filter(object_id=object_id).update(**values)
+    assert bindings.prune(86_400.0) == 5
+    assert list(Binding.objects.order_by("object_id").values_list("object_id", flat=True)) == ["5", "6", "7"]
+    assert bindings.prune(86_400.0) == 0
+
+
+def test_pruning_a_binding_leaves_its_operations(connection: Connection, fold: Folder) -> None:
+    fold("1")
+    binding = Binding.objects.get()
+    Operation.objects.create(connection=connection, binding=binding, verb="delete", started_at=now())
+    later(connection, state=State.ABSENT, due_at=None, synced_at=now() - dt.timedelta(days=40))
+    assert bindings.prune(86_400.0) == 1
+    assert Operation.objects.get().binding_id == binding.pk

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django_celery_results.models import TaskResult
+
+from sync.drain import Report, SweepReport
+from sync.exceptions import ConfigurationError
+from tasks import delivery
+
+As = Callable[..., Any]
+
+
+@pytest.fixture
+def drained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the core was called with; the first entry is what it returns."""
+    calls: list[Any] = [Report(taken=2, calls=1, succeeded=1)]
+
+    def drain(connection_id: int, **options: Any) -> Report:
+        calls.append((connection_id, options))
+        report = calls[0]
+        if isinstance(report, Exception):
+            raise report
+        return report
+
+    monkeypatch.setattr(delivery.draining, "drain", drain)
+    monkeypatch.setattr(delivery, "sweep_if_overdue", lambda: calls.append("swept"))
+    return calls
+
+
+def test_a_drain_drains_its_connection_and_sweeps_where_nobody_did(as_worker: As, drained: list[Any]) -> None:
+    result = as_worker(delivery.drain, connection_id=7)
+    assert drained[1:] == [(7, {"task_id": "an-id"}), "swept"]
+    assert (result["taken"], result["calls"]) == (2, 1)
+
+
+def test_a_drain_that_moved_something_keeps_its_counts(as_worker: As, drained: list[Any]) -> None:
+    result = as_worker(delivery.drain, 7)
+    row = TaskResult.objects.get()
+    assert (row.task_id, row.status, row.task_name) == ("an-id", "SUCCESS", "crudsync.drain")
+    assert json.loads(row.result) == result
+
+
+@pytest.mark.parametrize("report", [Report(), Report(claimed=3, released=3), Report(shut="paused", seconds=0.1)])
+def test_a_drain_that_did_nothing_leaves_no_record(as_worker: As, drained: list[Any], report: Report) -> None:
+    drained[0] = report
+    as_worker(delivery.drain, 7)
+    assert not TaskResult.objects.exists()
+
+
+def test_arguments_of_later_versions_are_ignored(as_worker: As, drained: list[Any]) -> None:
+    as_worker(delivery.drain, connection_id=7, priority="high")
+    assert drained[1] == (7, {"task_id": "an-id"})
+
+
+def test_a_drain_that_is_called_by_hand_keeps_no_record(db: None, drained: list[Any]) -> None:
+    assert delivery.drain(7)["calls"] == 1
+    assert drained[1] == (7, {"task_id": ""})
+    delivery.drain.apply(kwargs={"connection_id": 7})
+    assert not TaskResult.objects.exists()
+
+
+def test_an_error_is_celerys_to_record(as_worker: As, drained: list[Any]) -> None:
+    drained[0] = ConfigurationError("wrong")
+    with pytest.raises(ConfigurationError):
+        as_worker(delivery.drain, 7)
+    assert "swept" not in drained
+
+
+def test_a_connection_that_is_gone_is_no_error(as_worker: As) -> None:
+    result = as_worker(delivery.drain, connection_id=987654)
+    assert (result["claimed"], result["calls"]) == (0, 0)
+    assert not TaskResult.objects.exists()
+
+
+def test_a_sweep_reports_and_keeps_no_record(as_worker: As, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery.draining, "sweep", SweepReport)
+    assert set(as_worker(delivery.sweep, since="a later version")) == set(SweepReport.__dataclass_fields__)
+    assert not TaskResult.objects.exists()
+
+
+def test_nothing_runs_where_the_settings_say_so(as_worker: As, settings: Any) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "enabled": False}
+    assert as_worker(delivery.drain, connection_id=1)["shut"] == "disabled"
+    as_worker(delivery.sweep)
+    assert not TaskResult.objects.exists()

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import current_app
+
+from sync.loading import load
+from tasks.schedule import schedule
+
+
+def test_the_sweep_follows_the_setting_and_is_dropped_rather_than_piled_up(settings: Any) -> None:
+    settings.CRUDSYNC = {"sweep_s": 2.0}
+    entry = schedule()["crudsync.sweep"]
+    assert (entry["schedule"], entry["options"]) == (2.0, {"expires": 8.0})
+
+
+def test_the_intervals_may_be_given() -> None:
+    entries = schedule(reconcile_every=timedelta(hours=1), sweep_s=3.0)
+    assert entries["crudsync.reconcile"]["schedule"] == timedelta(hours=1)
+    assert entries["crudsync.sweep"]["schedule"] == 3.0
+    assert entries["crudsync.prune"]["schedule"] == timedelta(days=1)
+
+
+def test_every_entry_names_a_task_that_there_is() -> None:
+    load()
+    assert {entry["task"] for entry in schedule().values()} <= set(current_app.tasks)
+
+
+def test_while_the_settings_are_being_read_the_default_counts(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.CRUDSYNC = {"sweep_s": 2.0}
+    monkeypatch.setattr("sync.conf.ready", lambda: False)
+    assert schedule()["crudsync.sweep"]["schedule"] == 5.0
