@@ -114,6 +114,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_ACKS_LATE = False  # a message is a doorbell: losing one is harmless, running one three times is not
 CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_DB_REUSE_MAX = 1_000  # else every task makes its own database connection; project/celery.py looks at them
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RemoteError,
     )
     from sync.integrators import BOTH, IN, OUT, BaseIntegrator, CrudIntegrator, Map, ObjectType
+    from sync.loading import schedule
     from sync.ratelimit import HeaderNames
     from sync.registry import register
     from sync.resync.handle import SyncField, of
@@ -79,6 +80,7 @@ __all__ = [
     "no_sync",
     "of",
     "register",
+    "schedule",
 ]
 
 # Where each public name lives; loaded when asked for, since importing sync.apps must not load models.
@@ -107,6 +109,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "RemoteError",
     ),
     "sync.integrators": ("BOTH", "IN", "OUT", "BaseIntegrator", "CrudIntegrator", "Map", "ObjectType"),
+    "sync.loading": ("schedule",),
     "sync.ratelimit": ("HeaderNames",),
     "sync.registry": ("register",),
     "sync.resync.handle": ("SyncField", "of"),

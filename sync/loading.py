@@ -11,10 +11,24 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 OURS = Path(__file__).resolve().parent.parent / "tasks"
 OTHER_NAME = "crudsync_tasks"
 MODULES = ("options", "records", "delivery", "reconciliation", "maintenance", "schedule")
+
+
+def schedule(**options: Any) -> dict[str, dict[str, Any]]:
+    """Return our entries for Celery beat, also where ``tasks`` is a package of the host's own.
+
+    ``CELERY_BEAT_SCHEDULE |= schedule()`` in the settings.
+
+    Args:
+        options: of ``tasks.schedule.schedule``.
+    """
+    package = _plain() or _by_path()
+    entries: dict[str, dict[str, Any]] = importlib.import_module(f"{package.__name__}.schedule").schedule(**options)
+    return entries
 
 
 def load() -> ModuleType:

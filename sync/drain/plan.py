@@ -136,13 +136,7 @@ class Planner:
             decision = Decision(action=Action.CRASHED, code="crash_loop")
             return Plan(claim=claim, spec=spec, decision=decision)
         try:
-            if is_first(claim):
-                return self._first(claim, spec, unit[0] if unit else None)
-            if is_rowless(claim):
-                return self._rowless(claim, spec, unit[0] if unit else None)
-            if unit is None or not self._routed(*unit):
-                return self._absent(claim, spec, unit)
-            return self._present(claim, spec, unit, parents)
+            return self._known(claim, spec, unit, parents)
         except ParentNotSynced as error:
             return self._waits(claim, spec, error.parent, unit)
         except CrudSyncError as error:
@@ -151,6 +145,17 @@ class Planner:
             logger.exception("a hook failed for %s %s", claim.object_type, claim.object_id)
             wrapped = PayloadError(f"{type(error).__name__} in a hook", hint="see the worker's log")
             return self._failed(claim, spec, wrapped)
+
+    def _known(
+        self, claim: Claimed, spec: ObjectTypeSpec, unit: tuple[Any, Model] | None, parents: dict[str, Parent]
+    ) -> Plan:
+        if is_first(claim):
+            return self._first(claim, spec, unit[0] if unit else None)
+        if is_rowless(claim):
+            return self._rowless(claim, spec, unit[0] if unit else None)
+        if unit is None or not self._routed(*unit):
+            return self._absent(claim, spec, unit)
+        return self._present(claim, spec, unit, parents)
 
     def _routed(self, unit: Any, instance: Model) -> bool:
         names = unit.route(instance)

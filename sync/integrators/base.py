@@ -15,6 +15,7 @@ from sync.exceptions import BadBody
 from sync.http import Response
 from sync.integrators.hooks import hook
 from sync.integrators.values import json_object
+from sync.ratelimit import HeaderNames
 from sync.types import Outcome, OutcomeKind, Verb, type_json
 
 logger = logging.getLogger("crudsync.integrators")
@@ -30,7 +31,8 @@ class BaseIntegrator:
 
     A subclass sets ``base_url``, ``auth``, ``rate_limit`` (a RateLimit, or several), ``retry`` (a policy's name, a
     RetryPolicy), ``timeout_s``, ``connect_s`` (seconds), ``threads``, ``user_agent``; ``name`` is the class's own,
-    without ``Integrator``, in snake case. Older packages of this shape also set ``absolute_url`` (the base URL),
+    without ``Integrator``, in snake case. ``rate_headers`` names the headers by which the remote speaks of its limit:
+    they teach the limiter. Older packages of this shape also set ``absolute_url`` (the base URL),
     ``secret_key`` and ``header_rate_limit_attr`` (the header of an answer whose value ends up in ``.rate_limit``).
 
     Args:
@@ -42,6 +44,7 @@ class BaseIntegrator:
     absolute_url: ClassVar[str | None] = None
     secret_key: Any = None
     header_rate_limit_attr: str | None = None
+    rate_headers: ClassVar[HeaderNames | None] = None
     auth: ClassVar[Any] = None
     rate_limit: Any = None
     retry: ClassVar[Any] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +18,17 @@ from sync.connectors.rest import MISSING, RestConnector
 from sync.exceptions import ConfigurationError, RateLimitExceeded
 from sync.http import Transport
 from sync.integrators.options import effective
-from sync.types import RateLimit, RetryPolicy, Verb
+from sync.types import Outcome, RateLimit, RetryPolicy, Verb
 
 if TYPE_CHECKING:
+    from requests import Response
+
     from sync.integrators.object_type import ObjectType
     from sync.models import Connection
+
+
+SCARCE = 20
+"""Calls left from which on a remote's count is worth a round trip to the limiter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,19 +132,37 @@ class Client:
             headers={**self.integrator.declared_headers(), **self.auth_headers()},
             budget_s=budget_s,
             ttl_s=ttl_s,
-            before=lambda: self.take_token(path, "GET"),
+            before=lambda: self.take_token(path, "GET", budget_s),
         )
 
-    def take_token(self, endpoint: str, method: str) -> None:
-        """Take a token that is valid now.
+    def take_token(self, endpoint: str, method: str, budget_s: float = 0.0) -> None:
+        """Take a token, waiting for it within the budget (seconds).
 
         Raises:
             RateLimitExceeded: none is free.
         """
         wanted = [limit for limit in self.limits if ratelimit.applies(limit, endpoint, method)]
-        grants = ratelimit.take(self.connection.pk, wanted, 1, horizon_s=0.0, seed=operations.sent_since)
+        grants = ratelimit.take(self.connection.pk, wanted, 1, horizon_s=budget_s, seed=operations.sent_since)
         if not grants.granted:
             raise RateLimitExceeded(retry_after_s=grants.retry_after_s)
+        time.sleep(max(grants.granted[0].at - time.monotonic(), 0.0))
+
+    def teach(self, response: Response, outcome: Outcome) -> None:
+        """Teach the limiter what an answer says of the remote's limit: its headers, and Retry-After on a success.
+
+        Retry-After on a refusal shuts the gate, which says more.
+
+        Args:
+            response: the answer.
+            outcome: what it means.
+        """
+        lesson = None
+        if outcome.ok and outcome.retry_after_s is not None:
+            lesson = ratelimit.Lesson(retry_after_s=outcome.retry_after_s)
+        elif self.integrator.rate_headers is not None:
+            lesson = ratelimit.read_headers(response.headers, self.integrator.rate_headers)
+        if lesson is not None and (lesson.remaining is None or lesson.remaining <= SCARCE):
+            ratelimit.learn(self.connection.pk, lesson, limits=self.limits)
 
     def close(self) -> None:
         """Close the idle connections."""

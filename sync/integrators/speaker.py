@@ -226,8 +226,10 @@ class Speaker(BaseIntegrator):
             answer: to it.
         """
         outcome = self._spoken().connector.outcome(self.spec.rest, call, answer)
-        if self.header_rate_limit_attr:
-            self.note_rate_limit(answer.response)
+        if answer.response is not None:
+            if self.header_rate_limit_attr:
+                self.note_rate_limit(answer.response)
+            self._spoken().teach(answer.response, outcome)
         if call.verb.writes and overridden(type(self), "validate_response"):
             return self._validated_by_hook(call, answer, outcome)
         return outcome
@@ -241,6 +243,8 @@ class Speaker(BaseIntegrator):
             raise ConfigurationError(f"{self.object_type} has no bulk endpoints", code="no_bulk")
         outcomes = self._spoken().connector.bulk_outcomes(self.spec.rest, self.spec.bulk, calls, answer)
         self.note_rate_limit(answer.response)
+        if answer.response is not None and outcomes:
+            self._spoken().teach(answer.response, outcomes[0])
         if answer.response is None or not overridden(type(self), "validate_response"):
             return outcomes
         parts = [replace(answer, response=part_of(answer.response, outcome.data)) for outcome in outcomes]

@@ -5,14 +5,15 @@ import os
 from typing import Any
 
 import pytest
+import requests
 import responses
 
 from examples.shop.models import Product
-from sync import ApiKeyAuth, BearerAuth, CrudIntegrator, ObjectType, RateLimit
+from sync import ApiKeyAuth, BearerAuth, CrudIntegrator, ObjectType, RateLimit, ratelimit
 from sync.exceptions import ConfigurationError, NotFound, RateLimitExceeded
 from sync.integrators import client_of, connector, forget
 from sync.models import Connection
-from sync.types import Verb
+from sync.types import Outcome, OutcomeKind, Verb
 
 
 class SomeIntegrator(CrudIntegrator):
@@ -48,12 +49,44 @@ def test_changed_settings_give_a_new_client(connection: Connection, settings: An
     assert (before.threads, client_of(SomeIntegrator, connection).threads) == (3, 5)
 
 
+def answer(**headers: str) -> requests.Response:
+    response = requests.Response()
+    response.headers.update(headers)
+    return response
+
+
+@pytest.mark.parametrize(
+    ("headers", "taught"),
+    [
+        ({"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "30"}, ratelimit.Lesson(remaining=3, reset_s=30.0)),
+        ({"Backoff": "12"}, ratelimit.Lesson(retry_after_s=12.0)),
+        ({"X-RateLimit-Remaining": "900", "X-RateLimit-Reset": "30"}, None),
+        ({}, None),
+    ],
+)
+def test_a_remote_that_speaks_of_its_limit_teaches_the_limiter(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], taught: object
+) -> None:
+    lessons: list[object] = []
+    monkeypatch.setattr(ratelimit, "learn", lambda connection, lesson, **kwargs: lessons.append(lesson))
+    monkeypatch.setattr(SomeIntegrator, "rate_headers", ratelimit.HeaderNames())
+    client_of(SomeIntegrator, connection).teach(answer(**headers), Outcome(kind=OutcomeKind.OK))
+    assert lessons == ([taught] if taught else [])
+
+
+def test_retry_after_on_a_success_teaches_the_limiter(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    lessons: list[object] = []
+    monkeypatch.setattr(ratelimit, "learn", lambda connection, lesson, **kwargs: lessons.append(lesson))
+    client_of(SomeIntegrator, connection).teach(answer(), Outcome(kind=OutcomeKind.OK, retry_after_s=4.0))
+    assert lessons == [ratelimit.Lesson(retry_after_s=4.0)]
+
+
 def test_a_child_process_makes_its_own(connection: Connection) -> None:
-    before = id(client_of(SomeIntegrator, connection))
+    before = client_of(SomeIntegrator, connection)
     read, write = os.pipe()
     pid = os.fork()
     if not pid:  # pragma: no cover - the child's coverage is not collected
-        os.write(write, b"new" if id(client_of(SomeIntegrator, connection)) != before else b"old")
+        os.write(write, b"new" if client_of(SomeIntegrator, connection) is not before else b"old")
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(read, 3) == b"new"

@@ -5,7 +5,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from celery import Task
+from celery import Task, _state
+
+from project.celery import app
+
+
+@pytest.fixture(autouse=True)
+def _site() -> Iterator[None]:
+    """The site's Celery application is the current one: plugins of pytest make others."""
+    before = _state._tls.current_app
+    app.set_current()
+    yield
+    _state._set_current_app(before)
 
 
 @pytest.fixture
@@ -14,7 +25,7 @@ def as_worker(db: None) -> Callable[..., Any]:
 
     def ran(task: Task[Any, Any], *args: Any, task_id: str = "an-id", **kwargs: Any) -> Any:
         with _requested(task, task_id):
-            return task(*args, **kwargs)
+            return task.run(*args, **kwargs)
 
     return ran
 
