@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import task_prerun
 from django.db import close_old_connections
 
@@ -16,6 +17,7 @@ app.autodiscover_tasks()
 
 
 @task_prerun.connect
-def _look_at_connections(**kwargs: object) -> None:
+def _look_at_connections(task: Task[Any, Any], **kwargs: object) -> None:
     """Keep database connections between tasks as Django does between requests: CONN_MAX_AGE, CONN_HEALTH_CHECKS."""
-    close_old_connections()
+    if not task.request.is_eager:  # it runs within its caller, perhaps within a transaction
+        close_old_connections()

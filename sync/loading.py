@@ -32,7 +32,7 @@ def schedule(**options: Any) -> dict[str, dict[str, Any]]:
 
 
 def load() -> ModuleType:
-    """Import the tasks and return their package."""
+    """Import every module of the tasks, and return their package."""
     package = _plain() or _by_path()
     for name in MODULES:
         importlib.import_module(f"{package.__name__}.{name}")

@@ -29,9 +29,7 @@ def drawn() -> dict[str, str | None]:
 
 
 def test_the_tree_that_is_drawn_is_the_one_that_there_is() -> None:
-    assert drawn() == {
-        cls.__name__: None if cls is CrudSyncError else cls.__mro__[1].__name__ for cls in CLASSES
-    }
+    assert drawn() == {cls.__name__: None if cls is CrudSyncError else cls.__mro__[1].__name__ for cls in CLASSES}
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

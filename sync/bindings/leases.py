@@ -52,6 +52,8 @@ def claim(connection_id: int, limit: int, lease_s: float) -> list[Claimed]:
     using = alias()
     if limit < 1:
         return []
+    if is_postgres(using) and (few := postgres.claim_few(connection_id, limit, lease_s, using)) is not None:
+        return few
     rows: list[Claimed] = in_transaction(lambda: _steps(using).claim(connection_id, limit, lease_s, using), using)
     return rows
 

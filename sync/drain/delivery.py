@@ -23,12 +23,18 @@ from sync.exceptions import CrudSyncError, RateLimitExceeded
 from sync.faults import point
 from sync.types import Answer, Grant, Outcome, Wanted
 
-ROUNDS = 3
-"""One round of threads is in the air, two more are journaled: a worker that dies leaves no more in doubt."""
+AHEAD = 2
+"""So many rounds of threads are journaled ahead of the one in the air: a worker that dies leaves no more in doubt."""
+
+FRESH_S = 0.1
+"""What waits for a thread longer than this would outlive its token: from slow remotes nothing waits."""
+
+LATENCY_S = 0.05
+"""What a call is taken to last before one was measured."""
 
 SETTLE_EVERY = 50
 SETTLE_AFTER_S = 0.1
-GRANTS_AHEAD = 32
+GRANTS_AHEAD = 64
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class Delivery:
         slice_end: the same for the slice's end: no token is reserved beyond it.
         task_id: id of the Celery task, for the operations.
         tally: what is counted.
+        latency_s: how long a call lasted lately.
         inside_verb: it is an integrator's own verb that sends: it is not called once more.
     """
 
@@ -83,6 +90,7 @@ class Delivery:
         slice_end: float,
         task_id: str,
         tally: Tally,
+        latency_s: float = LATENCY_S,
         inside_verb: bool = False,
     ) -> None:
         self.connection_id = connection_id
@@ -93,6 +101,7 @@ class Delivery:
         self.slice_end = slice_end
         self.task_id = task_id
         self.tally = tally
+        self.latency_s = latency_s
         self.inside_verb = inside_verb
         self.pace = Pace()
         self._todo: deque[Parcel] = deque()
@@ -131,16 +140,17 @@ class Delivery:
                 self.interpreter.follow(plan, None, None)
 
     def _fill(self) -> None:
-        """Keep the senders busy, at most two rounds of threads ahead of what is in the air."""
-        room = ROUNDS * self.senders.threads - self.senders.under_way
-        if self._journaling or not self._todo or room < min(self.senders.threads, len(self._todo)):
+        """Keep the senders busy, some rounds of threads ahead of what is in the air."""
+        ahead = min(AHEAD, int(FRESH_S / self.latency_s))
+        room = (1 + ahead) * self.senders.threads - self.senders.under_way
+        if self._journaling or not self._todo or room < min(self.senders.threads if ahead else 1, len(self._todo)):
             return
         if self.interpreter.shut or time.monotonic() > self.window_end:
             self._release_all(0.0)
             return
         chosen: list[tuple[Parcel, Grant]] = []
         while self._todo and len(chosen) < room:
-            grant = self._grant(self._todo[0], min(len(self._todo), max(room, GRANTS_AHEAD)))
+            grant = self._grant(self._todo[0], min(len(self._todo), max(room, GRANTS_AHEAD if ahead else 1)))
             if grant is None:
                 break
             chosen.append((self._todo.popleft(), grant))
@@ -239,6 +249,8 @@ class Delivery:
     def _take(self, sent: Sent) -> None:
         if not self._results:
             self._since = time.monotonic()
+        if sent.answer is not None:
+            self.latency_s = max(0.8 * self.latency_s + 0.2 * sent.answer.elapsed_ms / 1000, 0.0001)
         results = self.interpreter.read(sent)
         refused = [r for r in results if r.ruling.outcome.code == "batch_refused"]
         if len(refused) > 1:

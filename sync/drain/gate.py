@@ -50,8 +50,12 @@ def ask(connection_id: int, probe_s: float) -> Passage | None:
     """
     using = alias()
     connection = Connection.objects.using(using).select_related("gate").filter(pk=connection_id).first()
-    if connection is None:
-        return None
+    return None if connection is None else passage(connection, probe_s)
+
+
+def passage(connection: Connection, probe_s: float) -> Passage:
+    """Return what may pass, for a connection just read with its gate; see ask()."""
+    using = alias()
     gate: Gate | None = getattr(connection, "gate", None)
     if gate is None:
         gate = Gate.objects.using(using).get_or_create(connection=connection)[0]

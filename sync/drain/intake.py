@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sync import bindings, conf, outbox, registry
 from sync.bindings import Fold
@@ -13,27 +13,31 @@ from sync.registry.integrators import labels
 from sync.types import Wanted
 
 
-def intake() -> tuple[int, set[int]]:
+def intake(connections: Sequence[Connection] | None = None, *, rung: bool = False) -> tuple[int, set[int]]:
     """Take changes of the models that this process has registered, until the inbox holds none.
+
+    Args:
+        connections: those of the registered integrators, where the caller has just read them.
+        rung: somebody says that there are changes: they are taken without a look before.
 
     Returns:
         How many changes were taken, and the ids of the connections that have something due by them.
     """
-    connections = registry.ensure_connections()
+    connections = registry.ensure_connections() if connections is None else connections
     limit = conf.current().intake_size
     total, touched = 0, set()
     while True:
-        taken, ids = _once(connections, limit)
+        taken, ids = _once(connections, limit, rung=rung)
         total += taken
         touched |= ids
         if taken < limit:
             return total, touched
 
 
-def _once(connections: Iterable[Connection], limit: int) -> tuple[int, set[int]]:
+def _once(connections: Iterable[Connection], limit: int, *, rung: bool) -> tuple[int, set[int]]:
     using = alias()
     watched = labels()
-    if not outbox.waiting(watched, using):
+    if not rung and not outbox.waiting(watched, using):
         return 0, set()
 
     def work() -> tuple[int, set[int]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync import bindings, conf, ratelimit, registry, wake
 from sync.bindings import Claimed
 from sync.drain import gate, slots
-from sync.drain.delivery import Delivery, Tally
+from sync.drain.delivery import LATENCY_S, Delivery, Tally
 from sync.drain.gate import Pass, Passage
 from sync.drain.intake import intake
 from sync.drain.interpret import Interpreter
@@ -17,14 +18,12 @@ from sync.drain.plan import Planner
 from sync.drain.send import Senders
 from sync.exceptions import RateLimitExceeded
 from sync.faults import point
+from sync.models import Connection
 from sync.types import Verb
 
 logger = logging.getLogger("crudsync.drain")
 
 POLL_S = 0.05
-LATENCY_S = 0.05
-"""What a call is taken to last before one was measured."""
-
 CLAIM_FOR_S = 1.0
 """A claim takes about what can be sent in this time: so many are in hand when a worker dies."""
 
@@ -84,14 +83,13 @@ class Drain:
         self.tally = Tally()
         self.shut = ""
         self.next_token_s: float | None = None
-        self._latency_s = LATENCY_S
+        self._latency_s = self._call_s = LATENCY_S
         self._planner: Planner | None = None
 
     def run(self) -> Report:
         """Intake, then send inside a slot, then look once more."""
-        self._intake()
-        passage = gate.ask(self.connection_id, self._lease_s())
-        if passage is None or passage.connection.integrator not in registry.integrators():
+        passage = self._enter(rung=True)
+        if passage is None:
             return self._report(more=False)
         if passage.let is Pass.SHUT:
             self.shut = "paused" if passage.connection.paused else "gate"
@@ -118,11 +116,17 @@ class Drain:
                 return
             if time.monotonic() >= self.slice_end:
                 return
-            self._intake()
-            passage = gate.ask(self.connection_id, self._lease_s())
+            passage = self._enter()
 
-    def _intake(self) -> None:
-        taken, touched = intake()
+    def _enter(self, *, rung: bool = False) -> Passage | None:
+        """Take in what came, and ask the gate; None where the connection is not one of this process."""
+        connections = registry.ensure_connections()
+        self._intake(connections, rung=rung)
+        mine = next((row for row in connections if row.pk == self.connection_id), None)
+        return None if mine is None else gate.passage(mine, self._lease_s())
+
+    def _intake(self, connections: Sequence[Connection] | None = None, *, rung: bool = False) -> None:
+        taken, touched = intake(connections, rung=rung)
         self.tally.taken += taken
         wake.ring(touched - {self.connection_id})
 
@@ -162,6 +166,7 @@ class Drain:
             slice_end=max(self.slice_end, began + 0.1),
             task_id=self.task_id,
             tally=self.tally,
+            latency_s=self._call_s,
         )
         calls = self.tally.calls
         try:
@@ -169,6 +174,7 @@ class Drain:
         finally:
             senders.close()
         self._learn_latency(self.tally.calls - calls, time.monotonic() - began, unit.threads())
+        self._call_s = delivery.latency_s
         self.next_token_s = delivery.pace.next_token_s
         if delivery.pace.late and (self.next_token_s or 0.0) <= self.settings.window_s:
             self.next_token_s = None  # the next claim, here or in the drain that is rung for, may reserve it at once

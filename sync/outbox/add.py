@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connections
 
@@ -39,7 +40,7 @@ def add(entry: Entry, using: str) -> None:
     """
     bare = not (entry.actor or entry.reason or entry.snapshot)
     sql, clock = _insert(using, entry.model, entry.kind, entry.lane, bare)
-    params: tuple[object, ...] = (entry.object_id,)
+    params: tuple[Any, ...] = (entry.object_id,)
     if not bare:
         params = (*params, entry.actor, entry.reason, entry.snapshot)
     with connections[using].cursor() as cursor:

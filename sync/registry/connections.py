@@ -28,8 +28,9 @@ def connection(integrator: str, name: str = "default") -> Connection:
 
 
 def connections_of(integrators: Iterable[str]) -> list[Connection]:
-    """Return every connection of these integrators, in the order of their ids."""
-    return list(Connection.objects.using(alias()).filter(integrator__in=list(integrators)).order_by("pk"))
+    """Return every connection of these integrators, with its gate, in the order of their ids."""
+    rows = Connection.objects.using(alias()).filter(integrator__in=list(integrators))
+    return list(rows.select_related("gate").order_by("pk"))
 
 
 def ensure_connections() -> list[Connection]:

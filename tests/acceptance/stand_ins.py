@@ -1,7 +1,7 @@
 """Integrators in place of the shop's own, for what that one does not do. A worker takes one by ``-I``; see INCLUDE.
 
-``STAND_IN=Routed`` in a worker's environment names the class. ``ARM_FILE`` names a file that arms a fault point once,
-in the one process of the pool that takes the next task: ``CRUDSYNC_FAULTS`` would break every process that comes after.
+``STAND_IN=Routed`` in a worker's environment names the class. ``ARM_FILE`` names a file that arms a fault point for one
+process of the pool: ``CRUDSYNC_FAULTS`` would break every process that comes after it, too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from celery.signals import task_prerun
 
 from examples.shop.integrators import ShopIntegrator
 from examples.shop.models import Customer
@@ -66,19 +64,28 @@ def stand_in(cls: type[Any]) -> None:
     register(cls)
 
 
-def arm(**kwargs: Any) -> None:
-    """Arm the fault points that the file names, for the task about to run; the file is used up."""
-    faults._armed.clear()
-    faults._seen.clear()
-    taken = Path(f"{os.environ['ARM_FILE']}.{os.getpid()}")
-    try:
-        Path(os.environ["ARM_FILE"]).rename(taken)
-    except FileNotFoundError:
-        return
-    faults._armed.update(faults._parse(taken.read_text()))
+class Armed(dict[str, tuple[str, int]]):
+    """Fault points as a file names them, one at a time: whoever reaches that point first uses the file up, and ends."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = file
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            if self.file.read_text() != name:
+                return False
+            self.file.rename(f"{self.file}.{os.getpid()}")
+        except FileNotFoundError:
+            return False
+        self[str(name)] = ("exit", 1)
+        return True
 
 
 if name := os.environ.get("STAND_IN"):
     stand_in(globals()[name])
-if "ARM_FILE" in os.environ:
-    task_prerun.connect(arm, weak=False)
+if file := os.environ.get("ARM_FILE"):
+    faults._armed = Armed(Path(file))

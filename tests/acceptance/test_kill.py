@@ -10,7 +10,7 @@ import pytest
 
 from examples.shop.models import Customer
 from sync import drain, registry
-from sync.models import Binding, Operation, Status
+from sync.models import Binding, Connection, Operation, Status
 from sync.testing.remote import Remote
 from tests.acceptance.stand_ins import INCLUDE, LookUpOnly
 from tests.acceptance.waiting import describe, gone, until
@@ -25,6 +25,11 @@ WRITES = {"create": "POST", "update": "PATCH", "delete": "DELETE"}
 Start = Callable[..., Worker]
 Wait = Callable[..., None]
 Replace = Callable[..., dict[str, Any]]
+
+
+def chaotic_but(*always: str) -> list[Any]:
+    """Return all points; the long run has those that are not named."""
+    return [point if point in always else pytest.param(point, marks=pytest.mark.chaos) for point in POINTS]
 
 
 def customer(number: int) -> Customer:
@@ -48,6 +53,11 @@ def killed(arm: Path) -> list[int]:
     return [pid for pid in armed if gone(pid)]
 
 
+def updates(point: str) -> int:
+    """Return how often an update is applied whose worker died there: one in doubt is sent again, as a whole."""
+    return 2 if point in ("sent", "settling") else 1
+
+
 def applied(sandbox: Remote, verb: str) -> int:
     return len(sandbox.calls("customers", WRITES[verb], applied=True))
 
@@ -57,11 +67,13 @@ def test_a_process_of_the_pool_that_is_killed_there_neither_loses_nor_doubles_a_
     sandbox: Remote,
     worker: Start,
     short: dict[str, float],
+    account: Callable[..., Connection],
     until_equal: Wait,
     tmp_path: Path,
     point: str,
 ) -> None:
     arm = tmp_path / "armed"
+    account(drains=4)  # a dead drain keeps its slot for a while
     worker(concurrency=4, arguments=INCLUDE, knobs={**short, "ARM_FILE": arm})
     rows = {"create": None, "update": customer(1), "delete": customer(2)}
     until_equal(sweeping=True)
@@ -69,10 +81,11 @@ def test_a_process_of_the_pool_that_is_killed_there_neither_loses_nor_doubles_a_
         arm.with_suffix(".new").write_text(point)
         arm.with_suffix(".new").rename(arm)
         write(verb, row)
-        until(lambda count=dead: len(killed(arm)) == count, 20, sweeping=True)
+        # A sweep of ours would take the change in itself: nobody would reach "folded".
+        until(lambda count=dead: len(killed(arm)) == count, 20, sweeping=point != "folded")
     until_equal(sweeping=True)
     assert len(sandbox.objects("customers")) == 2
-    assert {verb: applied(sandbox, verb) for verb in rows} == {"create": 3, "update": 1, "delete": 1}
+    assert {verb: applied(sandbox, verb) for verb in rows} == {"create": 3, "update": updates(point), "delete": 1}
     assert not Operation.objects.filter(status=Status.STARTED).exists()
     if point in BEFORE_THE_CALL:  # nobody but the second attempt spoke to the remote
         assert len(sandbox.calls("customers")) == 5
@@ -81,10 +94,7 @@ def test_a_process_of_the_pool_that_is_killed_there_neither_loses_nor_doubles_a_
 @pytest.mark.parametrize("verb", WRITES)
 @pytest.mark.parametrize(
     "point",
-    [
-        pytest.param(point, marks=() if point in ("journaled", "sent") else pytest.mark.chaos)
-        for point in POINTS
-    ],
+    chaotic_but("sent"),
 )
 def test_a_worker_that_is_killed_as_a_whole_is_made_up_for_by_the_next(
     sandbox: Remote, worker: Start, short: dict[str, float], until_equal: Wait, point: str, verb: str
@@ -100,7 +110,7 @@ def test_a_worker_that_is_killed_as_a_whole_is_made_up_for_by_the_next(
     assert broken.exit_code == -9
     worker(pool="solo", concurrency=1, knobs=short)
     until_equal(sweeping=True)
-    assert applied(sandbox, verb) == 1
+    assert applied(sandbox, verb) == (updates(point) if verb == "update" else 1)
     assert len(sandbox.objects("customers")) == (0 if verb == "delete" else 1)
 
 
@@ -133,7 +143,7 @@ def test_a_worker_killed_in_the_middle_of_a_create_leaves_one_object(
     assert methods[:2] == (["POST", "POST"] if kind == "keys" else ["POST", "GET"])
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", chaotic_but("journaled", "sending", "sent", "settling"))
 def test_a_create_that_only_a_look_up_can_tell_of_is_never_doubled(
     sandbox: Remote,
     worker: Start,
@@ -148,7 +158,7 @@ def test_a_create_that_only_a_look_up_can_tell_of_is_never_doubled(
     arm.write_text(point)
     worker(**stand_in(LookUpOnly, **short, lookup_lag_s=0.2, ARM_FILE=arm))
     row = customer(1)
-    until(lambda: killed(arm), 20, sweeping=True)
+    until(lambda: killed(arm), 20, sweeping=point != "folded")
     until_quiet(sweeping=True)
     assert describe() == "0 changes, 0 bindings: []"
     (there,) = sandbox.objects("customers")

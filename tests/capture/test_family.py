@@ -26,9 +26,7 @@ def test_saving_a_child_captures_its_registered_parents(register: Register, chan
     assert changes() == [("animal", penguin.pk, "save")]
 
 
-def test_saving_a_child_captures_every_registered_model_of_the_line_once(
-    register: Register, changes: Changes
-) -> None:
+def test_saving_a_child_captures_every_registered_model_of_the_line_once(register: Register, changes: Changes) -> None:
     register(Penguin, Bird, Animal)
     penguin = Penguin.objects.create(name="Pingu")
     assert sorted(changes()) == [(name, penguin.pk, "save") for name in ("animal", "bird", "penguin")]

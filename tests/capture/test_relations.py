@@ -104,9 +104,7 @@ def test_a_relation_changed_backwards_is_a_change_of_the_rows_that_have_the_fiel
     assert sorted(changes()) == related(*(animals[number] for number in which))
 
 
-def test_the_other_side_is_no_part_of_the_relation(
-    register: Register, keepers: list[Keeper], changes: Changes
-) -> None:
+def test_the_other_side_is_no_part_of_the_relation(register: Register, keepers: list[Keeper], changes: Changes) -> None:
     register(Keeper)
     animal = Animal.objects.create(name="Rex")
     animal.keepers.add(*keepers)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Self
 
 import pytest
 from django.db import connection, transaction
@@ -26,7 +27,7 @@ def test_the_clock_is_the_databases_and_goes_on_within_a_transaction() -> None:
 
 def test_another_databases_naive_time_is_taken_as_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cursor:
-        def __enter__(self) -> Cursor:
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *error: object) -> None:

@@ -11,7 +11,7 @@ from sync.models.identity import object_id_of, pk_of
 from tests.zoo.models import Animal, Feeding, Note, Penguin, Pet, Ticket
 
 
-class Numbered(models.Model):
+class Numbered(models.Model):  # noqa: DJ008 - nobody reads it
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
 
     class Meta:

@@ -57,3 +57,9 @@ def test_many_changes_keep_their_order_and_take_few_statements(django_assert_max
 def test_no_changes_are_no_statement(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         outbox.add_many([], "default")
+
+
+@pytest.mark.parametrize("label", ["shop.product'; DROP TABLE x; --", "a%s", "", "a b"])
+def test_what_is_no_label_never_reaches_the_database(label: str, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0), pytest.raises(ValueError, match="is no label"):
+        outbox.add(Entry(model=label, object_id="1"), "default")

