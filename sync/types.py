@@ -130,7 +130,7 @@ class Outcome:
 class Call:
     """One thing to ask of the remote, before it is a request.
 
-    ``payload`` is the whole state, ``changes`` what differs from what the remote has (None: send the whole state);
+    ``payload`` is the whole state, ``text`` its canonical JSON where that is known already, ``changes`` what differs from what the remote has (None: send the whole state);
     ``key`` is the idempotency key of a create; ``version`` goes into If-Match.
     """
 
@@ -139,6 +139,7 @@ class Call:
     object_id: str = ""
     remote_id: str | None = None
     payload: Mapping[str, type_json] | None = None
+    text: str | None = None
     changes: Mapping[str, type_json] | None = None
     key: str = ""
     version: str | None = None

@@ -257,6 +257,8 @@ class RestConnector:
             raise ObjectError("there is nothing to send", code="no_payload")
         if options.version and options.version != ETAG and call.version is not None and call.verb is Verb.UPDATE:
             payload = objects.put(payload, options.version, call.version)
+        if call.text is not None and payload is call.payload and options.encoding == "json" and not options.envelope:
+            return call.text.encode("ascii")
         return encode(objects.wrap(payload, options.envelope), options.encoding)
 
     def _own_headers(self, options: RestOptions, call: Call) -> dict[str, str]:

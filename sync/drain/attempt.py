@@ -62,6 +62,7 @@ def attempt(plan: Plan) -> Attempt:
         object_id=claim.object_id,
         remote_id=claim.remote_id,
         payload=payload,
+        text=text,
         changes=None if whole or plan.payload is None else changes(claim.sent, plan.payload) or None,
         key=intent.key if creates and intent is not None else "",
         version=claim.remote_version,

@@ -18,8 +18,20 @@ _PARTS = re.compile(
     r"|authkey|(?:access|refresh|auth|csrf|session|api|id|bearer)token|sessionid"
 )
 
-_HINT = re.compile(
-    r"pass|pwd|secret|token|cookie|otp|jwt|bearer|basic|credential|authorization|key|session", re.IGNORECASE
+_HINTS = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "cookie",
+    "otp",
+    "jwt",
+    "bearer",
+    "basic",
+    "credential",
+    "auth",
+    "key",
+    "session",
 )
 """Every secret name and scheme holds one of these: a text without them needs no closer look."""
 
@@ -53,7 +65,8 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
         text = text.replace(value, HIDDEN)
     if "://" in text:
         text = _USERINFO.sub(f"://{HIDDEN}@", text)
-    if _HINT.search(text) is None:
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
         return text
     return _SCHEME.sub(lambda match: f"{match[1]} {HIDDEN}", _hide_pairs(text))
 
