@@ -78,6 +78,15 @@ def test_the_schedule_can_be_had_while_the_settings_are_being_read(tmp_path: Pat
     assert found == [OURS, "tasks", "2"]
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_the_schedule_can_be_had_whatever_tasks_is(tmp_path: Path, own: bool) -> None:
+    if own:
+        (tmp_path / "tasks.py").write_text("raise RuntimeError('not ready yet')")
+    more = "from sync.loading import schedule\nCELERY_BEAT_SCHEDULE |= schedule(sweep_s=2)\n"
+    found = host(tmp_path, "print(*sorted(app.conf.beat_schedule))", settings=more)
+    assert found[2:] == ["crudsync.prune crudsync.reconcile crudsync.sweep"]
+
+
 @pytest.fixture
 def _unloaded() -> Iterator[None]:
     before = {name: module for name, module in sys.modules.items() if name.startswith(loading.OTHER_NAME)}

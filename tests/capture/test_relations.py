@@ -10,7 +10,7 @@ from django.db import connection
 
 from sync.capture import no_sync
 from tests.capture.conftest import Register
-from tests.zoo.models import Animal, Enclosure, Keeper, Pet, Seat, Ticket
+from tests.zoo.models import Animal, Enclosure, Keeper, Member, Pet, Seat, Ticket
 
 Changes = Callable[[], list[tuple[str, Any, str]]]
 pytestmark = pytest.mark.django_db
@@ -242,3 +242,16 @@ def test_rows_of_a_relation_with_a_model_of_its_own_are_seen_where_django_says_s
     assert changes() == [("ticket", "a", "relation")]
     Seat.objects.get().delete()  # a row of another model: register that, or save the ticket
     assert changes() == []
+
+
+def test_rows_that_are_related_by_another_column_than_their_key_are_found(
+    register: Register, changes: Changes
+) -> None:
+    register(Member)
+    member, club = Member.objects.create(number="0815"), Enclosure.objects.create(name="A")
+    changes()
+    member.clubs.add(club)
+    club.members.clear()
+    club.members.add(member)
+    club.delete()
+    assert changes() == [("member", member.pk, "relation")] * 4

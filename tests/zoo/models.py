@@ -109,3 +109,17 @@ class Feeding(models.Model):
     grams = models.IntegerField(default=0)
 
     objects = SyncQuerySet.as_manager()
+
+
+class Member(models.Model):
+    """Related by a column that is not its key."""
+
+    number = models.CharField(max_length=20, unique=True)
+    clubs = models.ManyToManyField(Enclosure, through="Membership", related_name="members")
+
+    objects = SyncQuerySet.as_manager()
+
+
+class Membership(models.Model):
+    member = models.ForeignKey(Member, to_field="number", on_delete=models.CASCADE)
+    club = models.ForeignKey(Enclosure, on_delete=models.CASCADE)
