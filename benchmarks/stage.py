@@ -149,7 +149,7 @@ def running(command: Any, port: int) -> Iterator[None]:
 
 
 def _set_up(found: Stage) -> None:
-    """Point this process's Django at the stage, and make the tables (the application of the benchmarks has none yet)."""
+    """Point this process's Django at the stage, and make the tables: the benchmarks' own have no migrations."""
     os.environ.update({name: value for name, value in found.env().items() if os.environ.get(name) != value})
     import django
     from django.core.management import call_command

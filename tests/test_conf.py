@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from typing import Any
 
@@ -84,7 +85,7 @@ def test_keys_are_a_list_or_a_tuple(settings: Any, keys: Any) -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    documented = re.findall(r"^ {8}(\w+): ", str(Settings.__doc__), re.MULTILINE)
+    documented = re.findall(r"^ {4}(\w+): ", str(inspect.getdoc(Settings)), re.MULTILINE)
     assert documented == list(conf.NAMES)
 
 

@@ -20,6 +20,9 @@ class Person(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Contact(Person):
     """Synced by django-crudsync."""

@@ -30,7 +30,7 @@ def push(pk: int) -> str:
     return row.remote_id
 
 
-def enqueue(sender: type[Tasked], instance: Tasked, created: bool, **kwargs: object) -> None:
+def enqueue(instance: Tasked, created: bool, **kwargs: object) -> None:
     """What a post_save receiver usually does."""
     if created:
         push.delay(instance.pk)

@@ -26,16 +26,18 @@ from sync.models.database import alias
 from sync.resync import again, ring
 from sync.types import Wanted
 
-SHOWN = (
+UNSENT_SINCE = show.at("dirty_since", _("unsent since"))
+LAST_SYNCED = show.at("synced_at", _("last synced"))
+SHOWN: tuple[Any, ...] = (
     "connection",
     "object_link",
     "remote_id",
     "status",
     "why",
-    "due_at",
-    "dirty_since",
-    "synced_at",
-    "actor",
+    "next_attempt",
+    UNSENT_SINCE,
+    LAST_SYNCED,
+    "who",
     "asked",
     "attempts",
     "uncertain",
@@ -50,7 +52,7 @@ class BindingAdmin(ReadOnlyAdmin):
     """Every object that was ever asked for, with its state, the reason, and its next attempt."""
 
     change_form_template = "crudsync/binding_form.html"
-    list_display = ("__str__", "connection", "status", "why", "due_at", "remote_id", "object_link", "dirty_since")
+    list_display = ("__str__", "status", "why", "next_attempt", UNSENT_SINCE, "object_link", "connection")
     list_filter = ("state", "connection", ObjectTypeFilter)
     list_select_related = ("connection",)
     search_fields = ("object_id", "remote_id")
@@ -133,6 +135,16 @@ class BindingAdmin(ReadOnlyAdmin):
         """Return why it stands there."""
         return show.reason(obj)
 
+    @admin.display(description=_("next attempt"))
+    def next_attempt(self, obj: Binding) -> str:
+        """Return when it is tried next."""
+        return show.next_attempt(obj)
+
+    @admin.display(description=_("who"))
+    def who(self, obj: Binding) -> str:
+        """Return who changed it last, or asked for it."""
+        return obj.actor or show.NOTHING
+
     @admin.display(description=_("local object"))
     def object_link(self, obj: Binding) -> str:
         """Return a link to the object's own change page."""
@@ -154,7 +166,7 @@ class BindingAdmin(ReadOnlyAdmin):
         return show.pretty(obj.seen or "")
 
     def _again(self, request: HttpRequest, queryset: QuerySet[Binding], wanted: Wanted) -> None:
-        total = again(queryset, actor=request.user.get_username(), reason="admin", wanted=wanted)
+        total = again(queryset, actor=request.user.get_username(), reason=show.asked_for(wanted), wanted=wanted)
         text = ngettext("%(n)d object was asked for.", "%(n)d objects were asked for.", total) % {"n": total}
         self.message_user(request, text, messages.SUCCESS)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
+from sync.admin import show
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.models import Change
 
@@ -12,5 +14,6 @@ from sync.models import Change
 class ChangeAdmin(ReadOnlyAdmin):
     """Changes that no worker has taken yet."""
 
-    list_display = ("__str__", "kind", "actor", "reason", "created_at")
+    change_form_template = "crudsync/record_form.html"
+    list_display = ("__str__", "actor", "reason", show.at("created_at", _("when")))
     list_filter = ("kind",)

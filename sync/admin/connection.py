@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -20,40 +21,15 @@ from sync.admin import show
 from sync.admin.forms import ConnectionForm, CredentialForm
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.exceptions import SecretError
+from sync.management.report import report, shown
 from sync.models import Binding, Connection, Gate
-from sync.models.clock import now
 from sync.resync import ring
 from sync.secrets import open_sealed
 
-if TYPE_CHECKING:
-    _StackedInline = admin.StackedInline[Gate, Connection]
-else:
-    _StackedInline = admin.StackedInline
-
-GATE_SHOWN = ("blocked_until", "reason", "closures", "next_token_at")
-
-
-class GateInline(_StackedInline):
-    """Whether the connection may send, and since when not. The drain writes it."""
-
-    model = Gate
-    fields = GATE_SHOWN
-    readonly_fields = GATE_SHOWN
-    can_delete = False
-    extra = 0
-    max_num = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody makes gates by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody edits gates by hand."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever sees the connection sees its gate."""
-        return True
+COUNTED = "_crudsync_counted"
+ACCOUNT = ("integrator", "name", "base_url", "options", "drains", "paused", "paused_reason", "credentials_set")
+STANDING = ("standing", "objects", "backlog", "attempts")
+SHOWN = (*STANDING, "credentials_set")
 
 
 @admin.register(Connection)
@@ -62,14 +38,13 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     form = ConnectionForm
     change_form_template = "crudsync/connection_form.html"
-    list_display = ("__str__", "standing", "blocked_until", "drains", "base_url", "updated_at")
+    list_display = ("__str__", "standing", "drains", "base_url", show.at("updated_at", _("changed")))
     list_filter = ("integrator", "paused")
     list_select_related = ("gate",)
     search_fields = ("integrator", "name")
     ordering = ("integrator", "name")
-    fields = ("integrator", "name", "base_url", "options", "drains", "paused", "paused_reason", "credentials_set")
-    readonly_fields = ("credentials_set",)
-    inlines = (GateInline,)
+    fields = ACCOUNT
+    readonly_fields = SHOWN
     actions = ("pause_selected", "resume_selected")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -87,11 +62,12 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> tuple[str, ...]:
         """An account keeps its integrator and its name: the rows of its objects hang on them."""
-        return ("credentials_set", "integrator", "name") if obj else ("credentials_set",)
+        return (*SHOWN, "integrator", "name") if obj else SHOWN
 
-    def get_inlines(self, request: HttpRequest, obj: Connection | None) -> Any:
-        """A new account has no gate yet."""
-        return self.inlines if obj else ()
+    def get_fieldsets(self, request: HttpRequest, obj: Connection | None = None) -> Any:
+        """Say first how it stands; a new account does not stand anywhere yet."""
+        account = (_("Account") if obj else None, {"fields": ACCOUNT})
+        return [(None, {"fields": STANDING}), account] if obj else [account]
 
     def get_urls(self) -> list[URLPattern]:
         """Return the pages, with the one that sets credentials."""
@@ -133,21 +109,44 @@ class ConnectionAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "crudsync/credentials.html", context)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Count once for the page."""
+        obj: Connection | None = context.get("original")
+        if obj is not None:
+            setattr(obj, COUNTED, report((obj,)).connections[0])
+        return super().render_change_form(request, context, *args, **kwargs)
+
     @admin.display(description=_("state"))
     def standing(self, obj: Connection) -> str:
         """Return whether it sends, and why not."""
-        if obj.paused:
-            return gettext("paused: %(reason)s") % {"reason": obj.paused_reason or show.NOTHING}
-        gate = getattr(obj, "gate", None)
-        if gate is not None and gate.blocked_until and gate.blocked_until > now():
-            return gettext("shut: %(reason)s") % {"reason": gate.reason or show.NOTHING}
-        return gettext("open")
+        return show.closed(obj) or gettext("open")
 
-    @admin.display(description=_("shut until"))
-    def blocked_until(self, obj: Connection) -> Any:
-        """Return until when nothing is sent."""
-        gate = getattr(obj, "gate", None)
-        return gate.blocked_until if gate is not None else None
+    @admin.display(description=_("objects"))
+    def objects(self, obj: Connection) -> str:
+        """Return how many there are in each state, linked to their list. No count goes beyond a bound."""
+        url = show.admin_url(self.admin_site, "crudsync_binding_changelist")
+        found = getattr(obj, COUNTED)
+        parts = ((url, obj.pk, state, show.badge(state), shown(count)) for state, count in found.counts.items())
+        link = '<a href="{}?connection__id__exact={}&amp;state__exact={}">{} {}</a>'
+        return format_html_join(" ", link, parts) or show.NOTHING
+
+    @admin.display(description=_("to be sent"))
+    def backlog(self, obj: Connection) -> str:
+        """Return how many objects are due, now or later, and since when the oldest waits."""
+        found = getattr(obj, COUNTED)
+        if found.oldest_unsent_s is None:
+            return shown(found.backlog)
+        text = gettext("%(n)s, the oldest for %(s).0f s")
+        return text % {"n": shown(found.backlog), "s": found.oldest_unsent_s}
+
+    @admin.display(description=_("attempts"))
+    def attempts(self, obj: Connection) -> str:
+        """Return a link to the attempts under this account."""
+        url = show.admin_url(self.admin_site, "crudsync_operation_changelist")
+        text = gettext("all attempts, newest first")
+        return format_html('<a href="{}?connection__id__exact={}">{}</a>', url, obj.pk, text)
 
     @admin.display(description=_("credentials of this account"))
     def credentials_set(self, obj: Connection | None) -> str:
@@ -158,7 +157,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             names = sorted(open_sealed(obj.credentials))
         except SecretError as error:
             return str(error)
-        return ", ".join(names) or gettext("none: those of the settings and of the class are used")
+        return ", ".join(names) or gettext("none of its own; those of the settings and the class are used")
 
     @admin.action(description=_("Pause selected connections"), permissions=["change"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:

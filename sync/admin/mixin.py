@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from sync.admin import show
+from sync.admin import inbox, show
 from sync.admin.panel import PAGE, Panel, bindings_of
 from sync.exceptions import CrudSyncError
 from sync.models import Binding
@@ -30,6 +30,7 @@ else:
     _Base = object
 
 CACHED = "_crudsync_bindings"
+CHANGED = "_crudsync_changed"
 ACTION = "crudsync_resync"
 
 
@@ -53,7 +54,7 @@ class SyncAdminMixin(_Base):
         return columns if "crudsync_status" in columns else (*columns, "crudsync_status")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list with the bindings of its page: one query for all rows."""
+        """Return the list with the bindings of its page: two queries for all rows."""
         changelist = super().get_changelist_instance(request)
         self._read_bindings(list(changelist.result_list))
         return changelist
@@ -64,7 +65,7 @@ class SyncAdminMixin(_Base):
         rows = getattr(obj, CACHED, None)
         if rows is None:
             rows = list(bindings_of(model_label(type(obj)), [object_id_of(obj.pk)]))
-        return show.badges(rows)
+        return show.badges(rows, changed=getattr(obj, CHANGED, False))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the actions, with ours where the user may change objects."""
@@ -125,7 +126,7 @@ class SyncAdminMixin(_Base):
 
     def _tell(self, request: HttpRequest, objects: Any, wanted: Wanted) -> bool:
         try:
-            total = resync(objects, actor=request.user.get_username(), reason="admin", wanted=wanted)
+            total = resync(objects, actor=request.user.get_username(), reason=show.asked_for(wanted), wanted=wanted)
         except CrudSyncError as error:
             self.message_user(request, str(error), messages.ERROR)
             return False
@@ -135,11 +136,13 @@ class SyncAdminMixin(_Base):
 
     def _read_bindings(self, rows: list[Any]) -> None:
         found: dict[str, list[Binding]] = {}
-        model: type[Model] = self.model
-        for binding in bindings_of(model_label(model), [object_id_of(row.pk) for row in rows]) if rows else ():
+        label, ids = model_label(self.model), [object_id_of(row.pk) for row in rows]
+        for binding in bindings_of(label, ids) if rows else ():
             found.setdefault(binding.object_id, []).append(binding)
-        for row in rows:
-            setattr(row, CACHED, found.get(object_id_of(row.pk), []))
+        changed = inbox.waiting(label, ids) if rows else frozenset()
+        for row, object_id in zip(rows, ids, strict=True):
+            setattr(row, CACHED, found.get(object_id, []))
+            setattr(row, CHANGED, object_id in changed)
 
     def _history_url(self, obj: Any) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_crudsync"

@@ -17,25 +17,24 @@ from sync.admin.readonly import ReadOnlyAdmin
 from sync.admin.search import bindings_named
 from sync.models import Operation
 
-SHOWN = (
+STARTED = show.at("started_at", _("when"))
+FINISHED = show.at("finished_at", _("finished"))
+SHOWN: tuple[Any, ...] = (
     "connection",
     "binding_link",
     "verb",
-    "status",
     "attempt",
-    "method",
-    "url",
-    "status_code",
-    "code",
-    "detail",
-    "remote_id",
+    "status",
+    "came_back",
+    STARTED,
+    FINISHED,
     "took",
-    "actor",
-    "started_at",
-    "finished_at",
+    "who",
+    "called",
     "request_body",
     "response_body",
-    "key",
+    "remote_id",
+    "idempotency_key",
     "body_hash",
     "task",
 )
@@ -45,18 +44,8 @@ SHOWN = (
 class OperationAdmin(ReadOnlyAdmin):
     """Every attempt, newest first."""
 
-    list_display = (
-        "started_at",
-        "connection",
-        "verb",
-        "object_type",
-        "object_id",
-        "status",
-        "status_code",
-        "took",
-        "actor",
-        "detail",
-    )
+    change_form_template = "crudsync/record_form.html"
+    list_display = (STARTED, "verb", "binding_link", "who", "status", "took", "came_back", "connection")
     list_filter = ("status", "verb", "connection")
     list_select_related = ("connection",)
     search_fields = ("object_id",)
@@ -72,17 +61,37 @@ class OperationAdmin(ReadOnlyAdmin):
             return queryset, False
         return queryset.filter(binding__in=list(bindings_named(search_term).values_list("pk", flat=True)[:100])), False
 
+    @admin.display(description=_("who"))
+    def who(self, obj: Operation) -> str:
+        """Return who caused it."""
+        return obj.actor or show.NOTHING
+
+    @admin.display(description=_("answer"))
+    def came_back(self, obj: Operation) -> str:
+        """Return what came back, one line."""
+        return show.answer(obj)
+
+    @admin.display(description=_("call"))
+    def called(self, obj: Operation) -> str:
+        """Return the method and the address."""
+        return f"{obj.method} {obj.url}".strip() or show.NOTHING
+
+    @admin.display(description=_("idempotency key"))
+    def idempotency_key(self, obj: Operation) -> str:
+        """Return the key of a create."""
+        return obj.key or show.NOTHING
+
     @admin.display(description=_("duration"))
     def took(self, obj: Operation) -> str:
         """Return the call's duration."""
         return show.duration(obj.duration_ms)
 
-    @admin.display(description=_("request"))
+    @admin.display(description=_("request body"))
     def request_body(self, obj: Operation) -> str:
         """Return the redacted excerpt of what was sent."""
         return show.pretty(obj.request)
 
-    @admin.display(description=_("answer"))
+    @admin.display(description=_("answer body"))
     def response_body(self, obj: Operation) -> str:
         """Return the redacted excerpt of what came back."""
         return show.pretty(obj.response)

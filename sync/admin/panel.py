@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from django.contrib.admin.sites import AdminSite
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
-from sync.admin import show
+from sync.admin import inbox, show
 from sync.models import Binding, Operation
 from sync.models.identity import object_id_of
 from sync.registry import model_label
@@ -29,6 +30,9 @@ class Standing:
     binding: Binding
     badge: str
     reason: str
+    next_attempt: str
+    unsent_since: str
+    synced_at: str
     url: str
 
 
@@ -37,6 +41,7 @@ class Attempt:
     """One attempt: what, when, who, how long, and what came back."""
 
     operation: Operation
+    at: str
     duration: str
     answer: str
     request: str
@@ -46,10 +51,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Standings and attempts of one object; ``older`` is the cursor of the next page, 0 where there is none."""
+    """Standings and attempts of one object; ``older`` is the cursor of the next page, 0 where there is none.
 
+    ``changed``: it was changed, and no worker has taken that yet. ``several``: it has more than one connection.
+    """
+
+    title: str
     standings: Sequence[Standing]
     attempts: Sequence[Attempt]
+    changed: bool = False
+    several: bool = False
     older: int = 0
     history_url: str = ""
 
@@ -64,7 +75,7 @@ class Panel:
         before: int = 0,
         url: str = "",
     ) -> Panel:
-        """Return the panel of a local object, in two queries.
+        """Return the panel of a local object, in three queries.
 
         Args:
             instance: the object.
@@ -74,34 +85,40 @@ class Panel:
             before: only operations with a lower id; 0: from the newest.
             url: address of the whole history.
         """
-        rows = bindings_of(model_label(type(instance)), [object_id_of(instance.pk)])
-        return cls._of(list(rows), request, site, size=size, before=before, url=url)
+        label, object_id = model_label(type(instance)), object_id_of(instance.pk)
+        rows = list(bindings_of(label, [object_id]))
+        attempts, older = _attempts(rows, request, site, size=size, before=before)
+        linked = request.user.has_perm("crudsync.view_binding")
+        return cls(
+            title=_("Sync"),
+            standings=[_standing(row, site, linked=linked) for row in rows],
+            attempts=attempts,
+            changed=bool(inbox.waiting(label, [object_id])),
+            several=len(rows) > 1,
+            older=older,
+            history_url=url,
+        )
 
     @classmethod
     def of_binding(cls, binding: Binding, request: HttpRequest, site: AdminSite) -> Panel:
-        """Return the panel of one binding."""
-        return cls._of([binding], request, site, size=PAGE, before=0, url="")
-
-    @classmethod
-    def _of(
-        cls, rows: Sequence[Binding], request: HttpRequest, site: AdminSite, *, size: int, before: int, url: str
-    ) -> Panel:
-        operations = list(_operations(rows, before)[: size + 1]) if rows else []
-        shown, more = operations[:size], len(operations) > size
-        sees_rows = request.user.has_perm("crudsync.view_binding")
-        sees_bodies = request.user.has_perm("crudsync.view_operation")
-        return cls(
-            standings=[_standing(row, site, linked=sees_rows) for row in rows],
-            attempts=[_attempt(row, site, whole=sees_bodies) for row in shown],
-            older=shown[-1].pk if more else 0,
-            history_url=url,
-        )
+        """Return the attempts of one binding; where it stands is on its own page already."""
+        attempts, older = _attempts([binding], request, site, size=PAGE, before=0)
+        return cls(title=_("Attempts"), standings=[], attempts=attempts, older=older)
 
 
 def bindings_of(label: str, object_ids: Sequence[str]) -> QuerySet[Binding]:
     """Return the bindings of these objects of a model, under every connection: one query, by an index."""
     rows = Binding.objects.filter(model=label, object_id__in=object_ids)
-    return rows.select_related("connection").order_by("connection_id", "object_type")
+    return rows.select_related("connection__gate").order_by("connection_id", "object_type")
+
+
+def _attempts(
+    rows: Sequence[Binding], request: HttpRequest, site: AdminSite, *, size: int, before: int
+) -> tuple[Sequence[Attempt], int]:
+    operations = list(_operations(rows, before)[: size + 1]) if rows else []
+    shown, more = operations[:size], len(operations) > size
+    whole = request.user.has_perm("crudsync.view_operation")
+    return [_attempt(row, site, whole=whole) for row in shown], shown[-1].pk if more else 0
 
 
 def _operations(rows: Sequence[Binding], before: int) -> QuerySet[Operation]:
@@ -110,16 +127,31 @@ def _operations(rows: Sequence[Binding], before: int) -> QuerySet[Operation]:
 
 
 def _standing(row: Binding, site: AdminSite, *, linked: bool) -> Standing:
-    url = show.admin_url(site, "crudsync_binding_change", row.pk) if linked else ""
-    return Standing(binding=row, badge=show.badge(row.state), reason=show.reason(row), url=url)
+    return Standing(
+        binding=row,
+        badge=show.badge(row.state),
+        reason=_reason(row),
+        next_attempt=show.next_attempt(row),
+        unsent_since=show.moment(row.dirty_since),
+        synced_at=show.moment(row.synced_at),
+        url=show.admin_url(site, "crudsync_binding_change", row.pk) if linked else "",
+    )
+
+
+def _reason(row: Binding) -> str:
+    """Its own reason, else its connection's, where it waits for that."""
+    own = show.reason(row)
+    closed = show.closed(row.connection) if row.due_at is not None else ""
+    parts = [part for part in (own if own != show.NOTHING else "", closed) if part]
+    return "; ".join(parts) or show.NOTHING
 
 
 def _attempt(row: Operation, site: AdminSite, *, whole: bool) -> Attempt:
-    answer = " ".join(str(part) for part in (row.status_code or "", row.code, row.detail) if part)
     return Attempt(
         operation=row,
+        at=show.moment(row.started_at),
         duration=show.duration(row.duration_ms),
-        answer=answer or show.NOTHING,
+        answer=show.answer(row),
         request=show.indented(row.request) if whole else "",
         response=show.indented(row.response) if whole else "",
         url=show.admin_url(site, "crudsync_operation_change", row.pk) if whole else "",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.apps import apps
+from django.contrib import admin
 from django.contrib.admin.sites import AdminSite
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from sync.models import Binding, State
+from sync.models import Binding, Connection, Operation, State
 from sync.models.identity import pk_of
+from sync.types import Wanted
 
 NOTHING = "–"
+SOON_S = 100
+"""A time nearer than this is shown in seconds from now."""
 
 
 def badge(state: str) -> SafeString:
@@ -24,8 +32,15 @@ def badge(state: str) -> SafeString:
     return format_html('<span class="crudsync-badge crudsync-{}">{}</span>', state, label)
 
 
-def badges(rows: list[Binding]) -> SafeString:
-    """Return one badge per binding; each says its connection where there are several."""
+def badges(rows: Sequence[Binding], *, changed: bool = False) -> SafeString:
+    """Return one badge per binding; each says its connection where there are several.
+
+    Args:
+        rows: an object's bindings.
+        changed: it was changed since, and no worker has taken that yet: it is pending, whatever its bindings say.
+    """
+    if changed:
+        return badge(State.PENDING)
     if not rows:
         return format_html('<span class="crudsync-badge crudsync-unknown">{}</span>', _("not synced yet"))
     if len(rows) == 1:
@@ -40,6 +55,56 @@ def reason(row: Binding) -> str:
     if row.waits_for:
         parts.append(_("waits for %(parent)s") % {"parent": row.waits_for})
     return ": ".join(parts) or NOTHING
+
+
+def moment(value: dt.datetime | None) -> str:
+    """Return a time to the second, in the site's time zone."""
+    return timezone.localtime(value).strftime("%Y-%m-%d %H:%M:%S") if value else NOTHING
+
+
+def at(name: str, description: Any) -> Callable[[Any], str]:
+    """Return a column that shows a field's time to the second."""
+
+    @admin.display(description=description)
+    def shown(obj: Any) -> str:
+        return moment(getattr(obj, name))
+
+    shown.__name__ = name
+    return shown
+
+
+def next_attempt(row: Binding) -> str:
+    """Return when a binding is tried next, as seen from now."""
+    if row.due_at is None:
+        return NOTHING
+    if row.leased:
+        return _("under way")
+    left_s = (row.due_at - timezone.now()).total_seconds()
+    if left_s <= 0:
+        return _("now")
+    return _("in %(n)d s") % {"n": math.ceil(left_s)} if left_s < SOON_S else moment(row.due_at)
+
+
+def closed(connection: Connection) -> str:
+    """Return why nothing is sent under a connection at present, empty where it is open. Reads its gate."""
+    if connection.paused:
+        return _("paused: %(reason)s") % {"reason": connection.paused_reason or NOTHING}
+    gate = getattr(connection, "gate", None)
+    if gate is None or gate.blocked_until is None or gate.blocked_until <= timezone.now():
+        return ""
+    values = {"until": moment(gate.blocked_until), "reason": gate.reason or NOTHING}
+    return _("shut until %(until)s: %(reason)s") % values
+
+
+def answer(row: Operation) -> str:
+    """Return what came back of an attempt, one line: the status, unless the sentence names it already."""
+    status = str(row.status_code) if row.status_code and str(row.status_code) not in row.detail else ""
+    return ": ".join(part for part in (status, row.code, row.detail) if part) or NOTHING
+
+
+def asked_for(wanted: Wanted) -> str:
+    """Return the word by which the history says what somebody asked for."""
+    return "compare" if wanted is Wanted.VERIFY else "resync"
 
 
 def duration(milliseconds: float | None) -> str:
@@ -67,12 +132,12 @@ def indented(text: str) -> str:
 
 
 def local_link(site: AdminSite, label: str, object_id: str) -> SafeString | str:
-    """Return a link to the local object's change page, or its id where the admin has none.
+    """Return a link to the local object's change page, or its name where the admin has none.
 
     Asks the database nothing: the object may be gone.
     """
-    url = local_url(site, label, object_id)
-    return format_html('<a href="{}">{}</a>', url, object_id) if url else object_id
+    url, name = local_url(site, label, object_id), f"{label.rpartition('.')[2]} {object_id}"
+    return format_html('<a href="{}">{}</a>', url, name) if url else name
 
 
 def local_url(site: AdminSite, label: str, object_id: str) -> str:

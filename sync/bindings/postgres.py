@@ -82,7 +82,7 @@ LEASE_FEW = (
         RETURNING {COLUMNS}, due_at, statement_timestamp())
 SELECT (SELECT n FROM few), taken.* FROM (SELECT 1) AS one LEFT JOIN taken ON true ORDER BY taken.lane, taken.id
 """
-)  # noqa: S608
+)
 
 LOCKED = """
     locked AS MATERIALIZED (

@@ -21,8 +21,7 @@ from sync.integrators.options import effective
 from sync.types import Outcome, RateLimit, RetryPolicy, Verb
 
 if TYPE_CHECKING:
-    from requests import Response
-
+    from sync.http import Response
     from sync.integrators.object_type import ObjectType
     from sync.models import Connection
 

@@ -24,6 +24,7 @@ ADDRESS = [Map("email"), Map("name"), Map("country"), Map("credit", "score", dir
 class LookUpOnly(ShopIntegrator):
     """A remote without idempotency keys: what became of a create is found out by the customer's address."""
 
+    name = "shop"
     rate_limit = RateLimit(60_000, per=60, burst=1000)
 
     @staticmethod
@@ -40,6 +41,7 @@ class LookUpOnly(ShopIntegrator):
 class Routed(ShopIntegrator):
     """Customers of one country are kept in an account of their own."""
 
+    name = "shop"
     def route(self, instance: Any) -> Any:
         if not isinstance(instance, Customer):
             return None
@@ -49,6 +51,7 @@ class Routed(ShopIntegrator):
 class Poisoned(ShopIntegrator):
     """A hook that cannot bear some names: it raises, or its whole process ends."""
 
+    name = "shop"
     def set_data(self, model: Any) -> Any:
         name = getattr(model, "name", "")
         if name == "raises":

@@ -37,8 +37,6 @@ def test_each_account_gets_what_is_routed_to_it_and_an_object_moves_with_its_row
         home = Customer.objects.create(email="home@shop.test", name="Home", country="DE")
         Customer.objects.create(email="abroad@shop.test", name="Abroad", country="FR")
         until_quiet(sweeping=True)
-        from sync.models import Binding, Gate
-        print("DBG", list(Binding.objects.values_list("connection__name", "object_id", "state", "code", "detail", "remote_id")), list(Gate.objects.values_list("connection__name", "reason")), Connection.objects.count())
         assert (emails(sandbox), emails(second.remote)) == (["home@shop.test"], ["abroad@shop.test"])
         home.country = "FR"
         home.save()

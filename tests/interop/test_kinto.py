@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Callable
 from decimal import Decimal
+
 import pytest
 from django.utils import timezone
 
