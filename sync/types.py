@@ -131,7 +131,8 @@ class Call:
     """One thing to ask of the remote, before it is a request.
 
     ``payload`` is the whole state, ``text`` its canonical JSON where that is known already, ``changes`` what differs
-    from what the remote has (None: send the whole state); ``key`` is the idempotency key of a create; ``version`` goes into If-Match.
+    from what the remote has (None: send the whole state); ``key`` is the idempotency key of a create; ``version`` goes
+    into If-Match.
     """
 
     verb: Verb

@@ -17,21 +17,29 @@ from .records import keep
 
 logger = logging.getLogger("crudsync.tasks")
 
+PAGE_WAIT_S = 60.0
+"""How long a page of a listing waits for its token; a listing that gets none says nothing, and the next run tries again."""
+
 
 @shared_task(bind=True, name="crudsync.reconcile", **OPTIONS)
 def reconcile(self: Task[Any, Any], connection_id: int | None = None, **unknown: object) -> dict[str, Any]:
-    """List the remotes, compare, and ask for what differs: for one connection, or for all that are not paused."""
+    """List the remotes, compare, and ask for what differs: for one connection, or for all that are not paused.
+
+    The result is kept where anything was asked for, stopped or failed.
+    """
     if not conf.current().enabled:
         return {}
     rows = [row for row in registry.ensure_connections() if connection_id in (None, row.pk) and not row.paused]
     result = {str(row): _of(row) for row in rows}
-    keep(self, result)
+    if any(each["moved"] for each in result.values()):
+        keep(self, result)
     return result
 
 
 def _of(row: Connection) -> dict[str, Any]:
     try:
-        return dataclasses.asdict(reconciling.reconcile(row))
+        report = reconciling.reconcile(row, page_wait_s=PAGE_WAIT_S)
     except Exception as error:  # one connection that fails, in whatever way, is none of the others' business
         logger.exception("connection %s could not be reconciled", row)
-        return {"error": type(error).__name__}
+        return {"error": type(error).__name__, "moved": True}
+    return {**dataclasses.asdict(report), "drift": report.drift, "asked": report.asked, "moved": report.moved}

@@ -54,13 +54,17 @@ LANE = """
 LANES = ",".join(LANE.format(n=n) for n in range(3))
 DUE = f"WITH {LANES} SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2"  # noqa: S608
 
+STEP = "1 + floor(random() * 1000000000)::bigint"
+"""How a fencing token rises. Not by one: a claim need not outlive a crash of the server, and the same number, given out
+again after it, would let in a worker that remembers the first time."""
+
 COLUMNS = (
     "id, connection_id, object_type, object_id, model, remote_id, remote_version, sent, seen, wanted, seq, lane, "
     "lease_token, attempts, claims, uncertain, intent, snapshot, waits_for, actor, dirty_since"
 )
 
 LEASE = f"""
-UPDATE crudsync_binding SET lease_token = lease_token + 1, claims = claims + 1, leased = true,
+UPDATE crudsync_binding SET lease_token = lease_token + {STEP}, claims = claims + 1, leased = true,
     due_at = statement_timestamp() + make_interval(secs => %s)
 WHERE id = ANY(%s) AND {UNFLUSHED}
 RETURNING {COLUMNS}, due_at, statement_timestamp()
@@ -76,7 +80,7 @@ LEASE_FEW = (
     due AS MATERIALIZED (SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2),
     few AS (SELECT count(*) AS n, count(*) <= %s AND NOT coalesce(bool_or(leased), false) AS yes FROM due),
     taken AS (
-        UPDATE crudsync_binding SET lease_token = lease_token + 1, claims = claims + 1, leased = true,
+        UPDATE crudsync_binding SET lease_token = lease_token + {STEP}, claims = claims + 1, leased = true,
             due_at = statement_timestamp() + make_interval(secs => %s)
         WHERE id = ANY(ARRAY(SELECT id FROM due)) AND (SELECT yes FROM few) AND {UNFLUSHED}
         RETURNING {COLUMNS}, due_at, statement_timestamp())

@@ -82,7 +82,7 @@ def asked(ask: Callable[[], object], reason: str = "") -> Iterator[None]:
 
 @contextmanager
 def no_sync(reason: str) -> Iterator[None]:
-    """Leave writes inside the block uncaptured; reconciliation may find them later.
+    """Leave writes inside the block uncaptured; they go along with the row's next change, or with a resync.
 
     Args:
         reason: why; logged, so that a missing sync can be explained.

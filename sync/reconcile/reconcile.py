@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sync import bindings, conf, registry
@@ -15,6 +16,7 @@ from sync.models.clock import now
 from sync.models.database import alias
 from sync.reconcile.judge import verdict
 from sync.reconcile.look import Look, Rows, Subject, look, object_ids, subject
+from sync.reconcile.pace import take_turn
 from sync.reconcile.report import Report, Stop, TypeReport
 from sync.reconcile.unbound import in_scope, unbound
 from sync.types import Lane, ObjectTypeSpec, Wanted
@@ -42,6 +44,7 @@ def reconcile(
     *,
     apply: bool = True,
     before_each: Callable[[], None] | None = None,
+    page_wait_s: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
     """List a remote, compare it with what was agreed, and ask the drain for what differs or is missing.
@@ -54,7 +57,8 @@ def reconcile(
         connection: the account.
         object_types: names; None: every type of its integrator.
         apply: False only reports.
-        before_each: called before every page, to take a token.
+        before_each: called before every page.
+        page_wait_s: seconds for which a page waits for its token; None: no tokens are taken.
         sleep: called with the seconds to wait between two listings.
 
     Raises:
@@ -69,13 +73,17 @@ def reconcile(
         run = _Run(
             connection=connection,
             spec=types[name],
-            listing=lambda unit=unit: unit.listing(before_each=before_each),  # type: ignore[misc]
+            listing=partial(unit.listing, before_each=before_each or _turn(unit, page_wait_s)),
             apply=apply,
             share=conf.current().reconcile_stop_share,
             sleep=sleep,
         )
         reports.append(_of_type(run))
     return Report(connection=str(connection), types=tuple(reports))
+
+
+def _turn(unit: Any, wait_s: float | None) -> Callable[[], None] | None:
+    return None if wait_s is None else partial(take_turn, unit, wait_s)
 
 
 def _of_type(run: _Run) -> TypeReport:

@@ -42,6 +42,7 @@ class Routed(ShopIntegrator):
     """Customers of one country are kept in an account of their own."""
 
     name = "shop"
+
     def route(self, instance: Any) -> Any:
         if not isinstance(instance, Customer):
             return None
@@ -52,6 +53,7 @@ class Poisoned(ShopIntegrator):
     """A hook that cannot bear some names: it raises, or its whole process ends."""
 
     name = "shop"
+
     def set_data(self, model: Any) -> Any:
         name = getattr(model, "name", "")
         if name == "raises":

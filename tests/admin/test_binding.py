@@ -35,7 +35,7 @@ def test_the_list_shows_state_reason_and_the_local_object(
     text = page(admin, LIST)
     assert 'crudsync-held">held' in text
     assert "refused: too long: waits for category:3" in text
-    assert f'<a href="/admin/shop/product/{product.pk}/change/">{product.pk}</a>' in text
+    assert f'<a href="/admin/shop/product/{product.pk}/change/">product {product.pk}</a>' in text
 
 
 def test_an_object_without_an_admin_page_is_shown_without_a_link(admin: Client, connection: Connection) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,13 @@ from django.contrib.auth.models import Group, User
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from examples.shop.models import Category, Product
-from sync.models import Binding, Connection, Operation, State
+from sync.admin import show
+from sync.models import Binding, Change, Connection, Gate, Operation, State
 from sync.types import Wanted
+from tests.admin.conftest import AT
 
 LIST = "/admin/shop/product/"
 
@@ -77,7 +81,7 @@ def test_resync_selected_asks_for_the_whole_state(admin: Client, product: Produc
     answer = admin.post(LIST, {"action": "crudsync_resync", "_selected_action": [product.pk]}, follow=True)
     assert "1 object was asked for." in answer.content.decode()
     row = Binding.objects.get()
-    assert (row.object_id, row.wanted, row.actor) == (str(product.pk), Wanted.PUSH, "ada (admin)")
+    assert (row.object_id, row.wanted, row.actor) == (str(product.pk), Wanted.PUSH, "ada (resync)")
 
 
 def test_resync_of_an_unregistered_model_says_what_is_wrong(admin: Client) -> None:
@@ -221,3 +225,84 @@ def test_who_is_no_staff_is_sent_to_the_login(client: Client, product: Product) 
 
 def test_an_object_that_does_not_exist_has_no_history(admin: Client, db: None) -> None:
     assert admin.get(f"{LIST}999/crudsync/").status_code == 404
+
+
+def changed(product: Product) -> None:
+    Change.objects.create(model="shop.product", object_id=str(product.pk), created_at=timezone.now())
+
+
+def test_a_saved_object_is_pending_before_a_worker_took_the_change(
+    admin: Client, product: Product, bind: Callable[..., Binding]
+) -> None:
+    bind(product, state=State.SYNCED)
+    changed(product)
+    assert 'crudsync-badge crudsync-pending">pending' in page(admin, LIST)
+    assert "no worker has taken that change yet" in page(admin, history_of(product))
+
+
+def test_a_change_of_another_object_is_not_its_own(
+    admin: Client, product: Product, category: Category, bind: Callable[..., Binding]
+) -> None:
+    bind(product, state=State.SYNCED)
+    Change.objects.create(model="shop.category", object_id=str(product.pk), created_at=timezone.now())
+    changed(Product(pk=product.pk + 1))
+    assert "crudsync-pending" not in page(admin, LIST)
+    assert "no worker has taken that change yet" not in page(admin, history_of(product))
+
+
+@pytest.mark.parametrize(
+    ("account", "gate", "said"),
+    [
+        ({"paused": True, "paused_reason": "moving house"}, {}, "paused: moving house"),
+        ({}, {"seconds": 60, "reason": "the remote asked for a pause"}, ": the remote asked for a pause"),
+        ({}, {"seconds": -1, "reason": "over"}, ""),
+    ],
+)
+def test_what_waits_for_its_connection_says_so(
+    account: dict[str, Any],
+    gate: dict[str, Any],
+    said: str,
+    admin: Client,
+    product: Product,
+    bind: Callable[..., Binding],
+) -> None:
+    bind(product, state=State.PENDING, due_at=timezone.now())
+    Connection.objects.update(**account)
+    if gate:
+        until = timezone.now() + dt.timedelta(seconds=gate["seconds"])
+        Gate.objects.update(blocked_until=until, reason=gate["reason"])
+    text = page(admin, history_of(product))
+    cell = text.partition('data-label="Reason" class="crudsync-long">')[2].partition("</td>")[0]
+    assert cell.endswith(said) if said else cell == "–"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"due_at": None}, "–"),
+        ({"due_at": -5}, "now"),
+        ({"due_at": 30, "leased": True}, "under way"),
+        ({"due_at": 30.5}, "in 31 s"),
+        ({"due_at": 86_400}, "2"),
+    ],
+)
+def test_the_next_attempt_is_told_as_seen_from_now(
+    values: dict[str, Any], said: str, product: Product, bind: Callable[..., Binding], time_machine: Any
+) -> None:
+    time_machine.move_to(AT, tick=False)
+    after = values["due_at"]
+    row = bind(product, **{**values, "due_at": after if after is None else AT + dt.timedelta(seconds=after)})
+    assert show.next_attempt(row) == (said if after != 86_400 else "2026-03-02 09:00:00")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "–"),
+        ({"status_code": 200}, "200"),
+        ({"status_code": 422, "code": "refused", "detail": "name is missing"}, "422: refused: name is missing"),
+        ({"status_code": 503, "code": "server_error", "detail": "it said 503"}, "server_error: it said 503"),
+    ],
+)
+def test_an_answer_names_its_status_once(values: dict[str, Any], said: str) -> None:
+    assert show.answer(Operation(**values)) == said

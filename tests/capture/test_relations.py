@@ -244,9 +244,7 @@ def test_rows_of_a_relation_with_a_model_of_its_own_are_seen_where_django_says_s
     assert changes() == []
 
 
-def test_rows_that_are_related_by_another_column_than_their_key_are_found(
-    register: Register, changes: Changes
-) -> None:
+def test_rows_that_are_related_by_another_column_than_their_key_are_found(register: Register, changes: Changes) -> None:
     register(Member)
     member, club = Member.objects.create(number="0815"), Enclosure.objects.create(name="A")
     changes()
