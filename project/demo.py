@@ -23,15 +23,17 @@ SANDBOX_PORT = 8100
 LOGIN = "admin"
 
 INVITATION = """
-  Shop and history   http://{host}:{web}/admin/      login {login}, password {login}
-  Sandbox remote     {sandbox}
+  Shop, states and history   http://{host}:{web}/admin/      login {login}, password {login}
+  Sandbox remote             {sandbox}
+  What the processes say     {log}
 
-  Try:
-  * change a product in the admin: the sandbox shows it within a second, the product's history who, when and how long
+  The sample rows are on their way now; the list of products shows which of them have arrived. Then try:
+  * change a product: the sandbox shows it within a second, and the product's Sync history who, when and how long
   * create a category under another one, and a product in it: parents go first
-  * delete a product, then look for it in the sandbox
+  * delete a product, and look for it in the sandbox
   * make a product a draft: it is held, with the reason, until it is published
-  * break the remote:  curl -X POST {sandbox}__faults__ -d '{{"do": "status", "status": 503, "times": 5}}'
+  * break the remote, then change a product:
+      curl -X POST {sandbox}__faults__ -d '{{"do": "status", "status": 503, "times": 3}}'
 
   Ctrl-C stops everything.
 """
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m project.demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="seed, wait until all is synced, report, and end")
     parser.add_argument("--count", type=int, default=100, help="products to have (default 100)")
+    parser.add_argument("--verbose", action="store_true", help="show what web, worker and beat say here")
     parser.add_argument("--port", type=int, help=f"of the site (default {WEB_PORT}, or a free one)")
     parser.add_argument("--home", type=Path, help="where it keeps its files (default .demo; --once: a fresh place)")
     parser.add_argument("--timeout", type=float, default=120, help="seconds that --once waits (default 120)")
@@ -85,7 +88,8 @@ def _home(options: argparse.Namespace) -> Iterator[Path]:
 def _run(home: Path, options: argparse.Namespace) -> int:
     web = _port(options.port, 0 if options.once else WEB_PORT, "the site")
     sandbox = _port(None, 0 if options.once else SANDBOX_PORT, "the sandbox")
-    with Stack(home, _environment(home, sandbox), quiet=options.once) as stack:
+    with Stack(home, _environment(home, sandbox), quiet=options.once or not options.verbose) as stack:
+        print("demo: starting Redis, the sandbox remote, web, worker and beat …", flush=True)
         if not os.environ.get("REDIS_URL"):
             stack.env["REDIS_URL"] = stack.start_redis()
         stack.manage("migrate", "--verbosity=0")
@@ -96,7 +100,9 @@ def _run(home: Path, options: argparse.Namespace) -> int:
         stack.manage("shop_seed", f"--count={options.count}")
         if options.once:
             return _report(stack, options.timeout, started)
-        print(INVITATION.format(host=LOOPBACK, web=web, sandbox=stack.env["SANDBOX_URL"], login=LOGIN), flush=True)
+        log = "here" if options.verbose else f"tail -f {os.path.relpath(home / 'site.log')}"
+        known = {"host": LOOPBACK, "web": web, "sandbox": stack.env["SANDBOX_URL"], "login": LOGIN, "log": log}
+        print(INVITATION.format(**known), flush=True)
         stack.wait()
     return 0
 

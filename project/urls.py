@@ -6,6 +6,9 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+admin.site.site_header = admin.site.site_title = "Example shop"
+admin.site.index_title = "What is sold, and how it is synced"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -24,7 +24,7 @@ class ProductAdmin(SyncAdminMixin, admin.ModelAdmin):
     """Products."""
 
     list_display = ["name", "sku", "category", "price", "stock", "status"]
-    list_filter = ["status", "category"]
+    list_filter = ["status"]
     list_select_related = ["category"]
     search_fields = ["name", "sku"]
     autocomplete_fields = ["category", "tags"]

@@ -2,7 +2,7 @@
 
 from sync.bindings.ask import FIRST, ROWLESS, ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
-from sync.bindings.parents import remote_ids, wake_children
+from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
 from sync.bindings.stale import give_back, learn, next_due_s, prune, verify
@@ -33,4 +33,5 @@ __all__ = [
     "settle",
     "verify",
     "wake_children",
+    "wake_late",
 ]

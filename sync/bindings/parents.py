@@ -73,3 +73,30 @@ def wake_children(connection_id: int, names: Iterable[str]) -> int:
         if len(ids) < CHUNK:
             break
     return total
+
+
+def wake_late(connection_id: int, names: Iterable[str]) -> int:
+    """Wake the children just held for these parents where a parent reached the remote meanwhile.
+
+    To be called in the transaction that holds the children. The parents are locked: one whose success is being
+    written is waited for, and one whose success comes later finds the children.
+
+    Args:
+        connection_id: the connection.
+        names: parents, each ``type:object id``.
+
+    Returns:
+        How many children are due now.
+    """
+    using = alias()
+    bound = []
+    for name in sorted(set(names)):
+        object_type, _, object_id = name.partition(":")
+        rows = Binding.objects.using(using).filter(
+            connection_id=connection_id, object_type=object_type, object_id=object_id
+        )
+        if connections[using].features.has_select_for_update:
+            rows = rows.select_for_update()
+        if any(remote_id is not None for remote_id in rows.values_list("remote_id", flat=True)):
+            bound.append(name)
+    return wake_children(connection_id, bound)

@@ -45,6 +45,12 @@ def children_of(table: type[Model]) -> tuple[type[Model], ...]:
     return tuple(model for model in apps.get_models() if not model._meta.proxy and table in parents_of(model))
 
 
+def forget() -> None:
+    """Forget which models there are: some may have been defined since."""
+    for remembered in (standing_for, parents_of, children_of):
+        remembered.cache_clear()
+
+
 def watching(table: type[Model], using: str) -> bool:
     """Return whether a write to this table is a change of any registered model."""
     return watched(model_label(table), using) or any(watched(model_label(child), using) for child in children_of(table))

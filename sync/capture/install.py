@@ -29,6 +29,7 @@ MARK = "_crudsync_captured"
 
 def install() -> None:
     """Hook onto every registered model; again after a later registration is harmless."""
+    family.forget()
     for model in registry.models():
         table = family.concrete(model)
         for each in (table, *family.parents_of(table)):

@@ -12,13 +12,16 @@ OBJECTS = 3
 class Breaker:
     """The failures since the last success that may be the connection's fault, as binding ids, oldest first.
 
-    Five of them or more, from at least three objects, with no success between, are the connection's.
+    Five of them or more, from at least three objects, with no success between, are the connection's. Of one object
+    no more than five are kept: the streak of one that fails for ever stays short.
     """
 
     streak: list[int] = field(default_factory=list)
 
     def failed(self, binding_id: int) -> bool:
         """Note a failure; return whether the connection is to blame."""
+        if self.streak.count(binding_id) >= OUTCOMES:
+            self.streak.remove(binding_id)
         self.streak.append(binding_id)
         return len(self.streak) >= OUTCOMES and len(set(self.streak)) >= OBJECTS
 

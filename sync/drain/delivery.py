@@ -143,7 +143,8 @@ class Delivery:
         """Keep the senders busy, some rounds of threads ahead of what is in the air."""
         ahead = min(AHEAD, int(FRESH_S / self.latency_s))
         room = (1 + ahead) * self.senders.threads - self.senders.under_way
-        if self._journaling or not self._todo or room < min(self.senders.threads if ahead else 1, len(self._todo)):
+        worth = min(max(ahead * self.senders.threads, 1), len(self._todo))
+        if self._journaling or not self._todo or room < worth:
             return
         if self.interpreter.shut or time.monotonic() > self.window_end:
             self._release_all(0.0)

@@ -30,12 +30,16 @@ class Pass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """What the gate says now. ``streak`` are the binding ids of the last failures that may be the connection's."""
+    """What the gate says now. ``streak`` are the binding ids of the last failures that may be the connection's.
+
+    ``probe_token`` is set where the probe was won: only its holder opens the gate.
+    """
 
     let: Pass
     connection: Connection
     closures: int = 0
     streak: tuple[int, ...] = ()
+    probe_token: str = ""
 
 
 def ask(connection_id: int, probe_s: float) -> Passage | None:
@@ -59,25 +63,37 @@ def passage(connection: Connection, probe_s: float) -> Passage:
     gate: Gate | None = getattr(connection, "gate", None)
     if gate is None:
         gate = Gate.objects.using(using).get_or_create(connection=connection)[0]
+    let, probe_token = _let(connection, gate, probe_s, using)
     return Passage(
-        let=_let(connection, gate, probe_s, using),
+        let=let,
         connection=connection,
         closures=gate.closures,
         streak=tuple(gate.streak),
+        probe_token=probe_token,
     )
 
 
-def shut(connection_id: int, seconds: float | None, reason: str) -> float:
-    """Shut the gate for so many seconds (None: its own backoff), and return how long it is shut now."""
+def shut(connection_id: int, seconds: float | None, reason: str, *, probing: bool = False) -> float:
+    """Shut the gate for so many seconds (None: its own backoff), and return how long it is shut now.
+
+    Args:
+        connection_id: the connection.
+        seconds: as the remote said, None where it did not say.
+        reason: one sentence.
+        probing: the caller holds the probe, so the gate's time has passed.
+    """
     using = alias()
     gate = Gate.objects.using(using).get(connection_id=connection_id)
-    wait_s = seconds if seconds is not None else _closure_s(gate.closures)
     at = now(using)
+    left_s = max((gate.blocked_until - at).total_seconds(), 0.0) if gate.blocked_until else 0.0
+    if left_s and not probing and (seconds is None or seconds <= left_s):
+        return left_s  # another drain's answer has shut it: one outage is one closure, however many drains see it
+    wait_s = seconds if seconds is not None else _closure_s(gate.closures)
     until = at + dt.timedelta(seconds=wait_s)
     Gate.objects.using(using).filter(connection_id=connection_id).update(
         blocked_until=Greatest(Coalesce(F("blocked_until"), until), until),
         reason=reason[:300],
-        closures=F("closures") + 1,
+        closures=F("closures") + (0 if left_s else 1),
         probe_token="",
         probe_until=None,
         streak=[],
@@ -85,11 +101,25 @@ def shut(connection_id: int, seconds: float | None, reason: str) -> float:
     return wait_s
 
 
-def open_(connection_id: int) -> None:
-    """Open the gate: an answer came that does not itself shut it."""
-    Gate.objects.using(alias()).filter(connection_id=connection_id).update(
-        blocked_until=None, reason="", closures=0, probe_token="", probe_until=None, streak=[]
+def open_(connection_id: int, probe_token: str) -> bool:
+    """Open the gate: an answer to the probe came that does not itself shut it.
+
+    Returns:
+        False where another answer has shut it since the probe was won.
+    """
+    mine = Gate.objects.using(alias()).filter(connection_id=connection_id, probe_token=probe_token)
+    return bool(
+        mine.update(blocked_until=None, reason="", closures=0, probe_token="", probe_until=None, streak=[])
     )
+
+
+def give_back(passage: Passage) -> None:
+    """Give back a probe that got no answer: nothing was due, no token free, or the object needed no call."""
+    if passage.probe_token:
+        mine = Gate.objects.using(alias()).filter(
+            connection_id=passage.connection.pk, probe_token=passage.probe_token
+        )
+        mine.update(probe_token="", probe_until=None)
 
 
 def note_streak(connection_id: int, streak: tuple[int, ...]) -> None:
@@ -100,22 +130,26 @@ def note_streak(connection_id: int, streak: tuple[int, ...]) -> None:
 def note_next_token(connection_id: int, seconds: float | None) -> None:
     """Keep when the next token is due, so that the sweep rings then; None where tokens are free."""
     using = alias()
-    at = None if seconds is None else now(using) + dt.timedelta(seconds=seconds)
-    Gate.objects.using(using).filter(connection_id=connection_id).update(next_token_at=at)
+    gates = Gate.objects.using(using).filter(connection_id=connection_id)
+    if seconds is None:
+        gates.filter(next_token_at__isnull=False).update(next_token_at=None)
+    else:
+        gates.update(next_token_at=now(using) + dt.timedelta(seconds=seconds))
 
 
-def _let(connection: Connection, gate: Gate, probe_s: float, using: str) -> Pass:
+def _let(connection: Connection, gate: Gate, probe_s: float, using: str) -> tuple[Pass, str]:
     if connection.paused:
-        return Pass.SHUT
+        return Pass.SHUT, ""
     if gate.blocked_until is None:
-        return Pass.OPEN
+        return Pass.OPEN, ""
     at = now(using)
     if gate.blocked_until > at:
-        return Pass.SHUT
+        return Pass.SHUT, ""
     free = Q(probe_until__isnull=True) | Q(probe_until__lte=at)
     rows = Gate.objects.using(using).filter(free, pk=gate.pk, blocked_until=gate.blocked_until)
-    won = rows.update(probe_token=secrets.token_hex(16), probe_until=at + dt.timedelta(seconds=probe_s))
-    return Pass.PROBE if won else Pass.SHUT
+    token = secrets.token_hex(16)
+    won = rows.update(probe_token=token, probe_until=at + dt.timedelta(seconds=probe_s))
+    return (Pass.PROBE, token) if won else (Pass.SHUT, "")
 
 
 def _closure_s(closures: int) -> float:

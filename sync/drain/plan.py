@@ -16,7 +16,7 @@ from sync.drain import rows
 from sync.drain.decide import LONE_CLAIMS, Action, Decision, Facts, decide
 from sync.drain.intent import Intent
 from sync.exceptions import CrudSyncError, ParentNotSynced, PayloadError
-from sync.models import Connection
+from sync.models import Connection, State
 from sync.registry import model_label
 from sync.types import Wanted
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from sync.types import ObjectTypeSpec
 
 logger = logging.getLogger("crudsync.drain")
+
+STUCK: Mapping[str, str] = {
+    State.DEAD: "dead",
+    State.HELD: "held",
+    State.IN_DOUBT: "held in doubt",
+    State.ABSENT: "not meant for the remote",
+}
+"""States of a parent that end only by somebody's doing."""
 
 HOPS = 10
 """How far a chain of waiting parents is followed when looking for a cycle."""
@@ -218,6 +226,8 @@ class Planner:
             if parent.nullable and self._cyclic(claim, name, parents):
                 partial = True
                 continue
+            if there is not None and there.state in STUCK:
+                return self._held_for(claim, spec, name, there.state)
             return self._waits(claim, spec, name, unit)
         payload = speaker.build_payload(ids)
         text = dumps(payload)
@@ -240,6 +250,13 @@ class Planner:
         decision = Decision(action=Action.LATER, code="waits_for_parent")
         speaker, instance = unit or (None, None)
         return Plan(claim=claim, spec=spec, decision=decision, unit=speaker, instance=instance, waits_for=parent)
+
+    @staticmethod
+    def _held_for(claim: Claimed, spec: ObjectTypeSpec, name: str, state: str) -> Plan:
+        """A parent that nobody is at work on: its success, or an edit of the child, brings it back."""
+        error = ParentNotSynced(f"Its parent {name} is {STUCK[state]}.", parent=name, code=f"parent_{state}")
+        decision = Decision(action=Action.HOLD, code=error.code)
+        return Plan(claim=claim, spec=spec, decision=decision, waits_for=name, error=error)
 
     def _references(self, spec: ObjectTypeSpec, speaker: Any) -> list[tuple[Any, str]]:
         if not spec.parents:

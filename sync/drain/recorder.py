@@ -105,6 +105,7 @@ def _write(
     settled, applied = apply(rows)
     operations.finish([_finished(result, settled, applied) for result in results if result.operation])
     _after(results, settled, parents)
+    _look_for_parents(others, settled)
 
 
 def _together(rows: Sequence[Settlement]) -> Settled:
@@ -159,6 +160,15 @@ def _after(results: Sequence[Result], settled: set[int], parents: Collection[str
                 _name_doubles(result)
     for connection_id, names in woken.items():
         bindings.wake_children(connection_id, names)
+
+
+def _look_for_parents(others: Sequence[Settlement], settled: set[int]) -> None:
+    held: dict[int, list[str]] = {}
+    for row in others:
+        if row.waits_for and row.state == State.HELD and row.claim.id in settled:
+            held.setdefault(row.claim.connection_id, []).append(row.waits_for)
+    for connection_id, names in held.items():
+        bindings.wake_late(connection_id, names)
 
 
 def _stale(result: Result) -> None:

@@ -17,7 +17,7 @@ from tests.servers.celery import Worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
 
-ADA = {"email": "ada@shop.test", "name": "Ada"}
+ADA = {"email": "ada@shop.test", "name": "Ada", "country": "PT"}
 
 
 def test_an_object_is_created_updated_and_deleted_at_the_remote_first_while_a_worker_runs(

@@ -121,3 +121,18 @@ def test_a_child_that_goes_without_its_parent_is_captured_alone(register: Regist
     changes()
     swimmer.delete(keep_parents=True)
     assert changes() == [("swimmer", key, "delete")]
+
+
+def test_a_model_that_was_defined_after_the_start_belongs_to_its_family(register: Register, changes: Changes) -> None:
+    register(Animal)
+
+    class Guest(Animal):
+        class Meta:
+            proxy = True
+            app_label = "zoo"
+
+    register(Penguin, named="later")
+    guest = Guest.objects.create(name="Rex")
+    key = guest.pk
+    guest.delete()
+    assert changes() == [("animal", key, "save"), ("animal", key, "delete")]

@@ -33,7 +33,7 @@ def test_without_a_user_nobody_is_the_actor(user: Any) -> None:
 
 
 def test_a_user_whose_name_is_no_text_is_named_all_the_same() -> None:
-    class Guest(User):
+    class Visitor(User):
         class Meta:
             proxy = True
             app_label = "zoo"
@@ -41,7 +41,7 @@ def test_a_user_whose_name_is_no_text_is_named_all_the_same() -> None:
         def get_username(self) -> Any:
             return 42
 
-    assert answered(Guest()) == "42"
+    assert answered(Visitor()) == "42"
 
 
 def test_a_page_that_writes_nothing_loads_no_user() -> None:

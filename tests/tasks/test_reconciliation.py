@@ -15,7 +15,7 @@ from project.servers import wait_until
 from sync import capture, registry, wake
 from sync.drain import drain
 from sync.integrators.clients import forget
-from sync.models import Binding, Connection, Operation
+from sync.models import Binding, Connection, Operation, State
 from sync.reconcile import Report
 from sync.reconcile.report import TypeReport
 from sync.testing.remote import Remote, SandboxProcess
@@ -97,12 +97,16 @@ def test_nothing_is_compared_where_the_settings_say_so(as_worker: As, compared: 
 
 
 class CustomersOnly(ShopIntegrator):
+    name = "shop"
     rate_limit = RateLimit(1000, per=1, burst=100)
 
     @staticmethod
     def set_object_types() -> Any:
-        customer = ShopIntegrator.set_object_types()["customer"]
-        return {"customer": customer}
+        return {"customer": ShopIntegrator.set_object_types()["customer"]}
+
+    @staticmethod
+    def set_data_constraints() -> Any:
+        return {}
 
 
 @pytest.fixture
@@ -130,6 +134,7 @@ def deliver() -> None:
         return not Binding.objects.filter(due_at__isnull=False).exists()
 
     assert wait_until(quiet, 30)
+    assert not Binding.objects.exclude(state=State.SYNCED).exists()
     Binding.objects.update(synced_at=None, rests_until=None)
 
 

@@ -309,11 +309,26 @@ def test_the_page_shows_collections_and_requests_and_escapes_them(client):
     answer = client("GET", "/")
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "products (1)" in answer.text
-    assert "contacts (40, the last 25)" in answer.text
+    assert "contacts (40, the 25 changed last)" in answer.text
     assert "POST /products" in answer.text
     assert "<script>" not in answer.text
     assert "<b>" not in answer.text
     assert 'http-equiv="refresh"' in answer.text
+
+
+def test_the_page_shows_what_was_changed_last_first(client):
+    client.remote.seed("contacts", 40)
+    client("PATCH", "/contacts/contacts_00000001", {"name": "changed"})
+    shown = client("GET", "/").text
+    assert '<td>contacts_00000001</td>' in shown
+    assert shown.index("<td>contacts_00000001</td>") < shown.index("<td>contacts_00000040</td>")
+
+
+def test_the_page_names_the_faults_that_are_still_in_force(client):
+    client.remote.fault("status", status=503, times=1, name="a bad moment")
+    assert "Faults in force: a bad moment (fired 0)." in client("GET", "/").text
+    client("POST", "/products", {})
+    assert "No faults in force." in client("GET", "/").text
 
 
 def test_the_page_can_hold_still_and_has_nothing_inline(client):

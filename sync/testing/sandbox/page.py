@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from html import escape
+from heapq import nlargest
 from itertools import islice
 
 from sync.testing.sandbox import payload
@@ -14,7 +15,7 @@ from sync.testing.sandbox.message import Reply, Request, encode_json
 from sync.testing.sandbox.remote import SandboxRemote
 
 OBJECTS = 25
-REQUESTS = 50
+REQUESTS = 20
 REFRESH_S = 3
 POLICY = "default-src 'none'; style-src 'self'"
 
@@ -44,33 +45,43 @@ def stylesheet() -> Reply:
 def render(remote: SandboxRemote, request: Request) -> Reply:
     """Return the page. ``?refresh=0`` stops it from loading itself again."""
     still = request.params.get("refresh") == "0"
-    tables = [_collection(held, remote.config.of(held.name)) for held in remote.store.collections.values()]
+    collections = sorted(remote.store.collections.values(), key=lambda held: held.name)
+    tables = [_collection(held, remote.config.of(held.name)) for held in collections]
     requests = [_request(entry) for entry in islice(reversed(remote.journal.entries), REQUESTS)]
-    again = '<a href="/">refresh by itself</a>' if still else '<a href="/?refresh=0">hold still</a>'
+    again = '<a href="/">Refresh by itself</a>' if still else '<a href="/?refresh=0">Stop refreshing</a>'
+    links = " · ".join(f'<a href="#{escape(held.name)}">{escape(held.name)} {len(held.items)}</a>' for held in collections)
     html = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Sandbox remote</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 {"" if still else f'<meta http-equiv="refresh" content="{REFRESH_S}">'}
 <link rel="stylesheet" href="/__style__.css"></head><body>
 <h1>Sandbox remote</h1>
-<p>{remote.journal.seq} requests, {len(remote.rules.rules)} faults in force. {again}</p>
-{"".join(tables) or "<p>It holds nothing yet.</p>"}
+<p>{remote.journal.seq} requests. {_faults(remote)} {again}</p>
+<p>{links or "It holds nothing yet."}</p>
 <h2>Last requests</h2>
 {_table(("#", "at", "request", "status", "applied", "ms", "fault", "body"), requests)}
+{"".join(tables)}
 </body></html>
 """
     headers = (("Content-Security-Policy", POLICY), ("Cache-Control", "no-store"))
     return Reply(body=html.encode("utf-8", "replace"), content_type="text/html; charset=utf-8", headers=headers)
 
 
+def _faults(remote: SandboxRemote) -> str:
+    left = [rule for rule in remote.rules.rules if not rule.times or rule.fired < rule.times]
+    named = ", ".join(f"{rule.name} (fired {rule.fired})" for rule in left)
+    return f'<span class="bad">Faults in force: {escape(named)}.</span>' if named else "No faults in force."
+
+
 def _collection(held: Collection, config: Config) -> str:
-    newest = [held.items[key[2]] for key in islice(reversed(held.order), OBJECTS)]
+    newest = nlargest(OBJECTS, held.items.values(), key=lambda item: item.revision)
     rows = []
     for item in newest:
         own = {key: value for key, value in payload.shown(item, config).items() if key != config.id_field}
         rows.append(f'<td>{escape(item.id[:80])}</td><td class="body">{escape(encode_json(own)[:500])}</td>')
-    more = f", the last {OBJECTS}" if len(held.items) > OBJECTS else ""
-    return f"<h2>{escape(held.name)} ({len(held.items)}{more})</h2>{_table(('id', 'object'), rows)}"
+    more = f", the {OBJECTS} changed last" if len(held.items) > OBJECTS else ""
+    title = f'<h2 id="{escape(held.name)}">{escape(held.name)} ({len(held.items)}{more})</h2>'
+    return f"{title}{_table(('id', 'object'), rows)}"
 
 
 def _request(entry: Entry) -> str:

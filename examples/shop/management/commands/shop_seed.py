@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from examples.shop.samples import seed
+from sync import actor
 
 
 class Command(BaseCommand):
@@ -23,4 +24,6 @@ class Command(BaseCommand):
         """Seed, and say what the shop now has."""
         if count < 1:
             raise CommandError("--count must be 1 or more")
-        self.stdout.write(", ".join(f"{name}: {number}" for name, number in seed(count).items()))
+        with actor("shop_seed"):
+            made = seed(count)
+        self.stdout.write(", ".join(f"{name}: {number}" for name, number in made.items()))

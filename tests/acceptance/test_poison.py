@@ -1,0 +1,45 @@
+"""Objects that cannot be sent, among healthy ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from examples.shop.models import Customer
+from sync.models import Binding, State
+from sync.testing.remote import Remote
+from tests.acceptance.stand_ins import Poisoned
+from tests.servers.celery import Worker
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+
+
+def test_poison_is_held_or_dead_with_its_reason_and_the_others_arrive(
+    sandbox: Remote,
+    worker: Callable[..., Worker],
+    short: dict[str, float],
+    until_quiet: Callable[..., None],
+    stand_in: Callable[..., dict[str, Any]],
+) -> None:
+    sandbox.configure(invalid={"name": ["refused"]})
+    options = stand_in(Poisoned, **short)
+    names = ["Ada", "raises", "Ben", "kills", "Chidi", "refused", "Dana"]
+    rows = {name: Customer.objects.create(email=f"{n}@shop.test", name=name) for n, name in enumerate(names)}
+    worker(concurrency=3, **options)
+    until_quiet(90, sweeping=True)
+    states = {
+        name: (binding.state, binding.code)
+        for name, row in rows.items()
+        for binding in [Binding.objects.get(object_id=str(row.pk))]
+    }
+    assert states["kills"] == (State.DEAD, "crash_loop")
+    assert states["raises"] == (State.HELD, "hook_error")
+    assert states["refused"][0] == State.HELD
+    assert sorted(there["name"] for there in sandbox.objects("customers")) == ["Ada", "Ben", "Chidi", "Dana"]
+    assert len(sandbox.calls(applied=True)) == 4
+    rows["kills"].name = "Emil"
+    rows["kills"].save()  # an edit revives it
+    until_quiet(sweeping=True)
+    assert "Emil" in [there["name"] for there in sandbox.objects("customers")]
