@@ -12,7 +12,7 @@ COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes
 NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgres coverage lint bench chaos docs wheel lock clean
+.PHONY: help demo test test-sqlite test-postgres coverage lint bench chaos screenshots docs wheel lock clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -64,6 +64,9 @@ bench: $(DEV_STAMP)  ## what the README claims, measured here
 
 chaos: $(DEV_STAMP)  ## kills, freezes and restarts, for as long as it takes
 	$(BIN)/python -m pytest --pg -m chaos $(ARGS)
+
+screenshots: $(DEV_STAMP)  ## the pictures of the documentation, anew; needs chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 docs: $(DEV_STAMP)  ## the documentation, in docs/_build/html
 	$(NO_SECRETS) $(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

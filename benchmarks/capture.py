@@ -1,8 +1,9 @@
 """What a captured save costs over a plain one: PostgreSQL with its fsync, a real Redis, the doorbell on.
 
 Run ``python -m benchmarks.capture [--saves 50] [--rounds 31] [--json]``. Every figure is the median of ratios of two
-measurements taken in turn. ``ratio_to_plain_save`` is the worse of two situations: a worker that has heard the last ring
-(each save publishes a message) and one that has not (each save finds that somebody has rung already).
+measurements taken in turn. ``ratio_to_plain_save`` is that of saves one after the other: each rings, and all but the
+first find that somebody has rung already. ``ratio_publishing`` is that of saves so far apart that a worker has heard the
+ring before: each publishes a message. One ``.delay()`` a save (``ratio_of_delay``) publishes always.
 """
 
 from __future__ import annotations
@@ -39,16 +40,13 @@ def _measure(found: Stage, saves: int, rounds: int) -> dict[str, Any]:
     blocks = _blocks(saves)
     in_turn(blocks, 2)  # caches, connections and prepared statements
     times = in_turn(blocks, rounds)
-    ringing = ratio(times["ringing"], times["plain"])
-    rung = ratio(times["rung"], times["plain"])
     return {
-        "ratio_to_plain_save": max(ringing, rung),
+        "ratio_to_plain_save": ratio(times["rung"], times["plain"]),
         "ratio_in_transaction": ratio(times["ten"], times["plain_ten"]),
-        "ratio_ringing": ringing,
-        "ratio_rung": rung,
+        "ratio_publishing": ratio(times["publishing"], times["plain"]),
         "ratio_of_delay": ratio(times["delay"], times["plain"]),
         "plain_save_ms": _ms(times["plain"], saves),
-        "captured_save_ms": _ms(times["ringing"], saves),
+        "captured_save_ms": _ms(times["rung"], saves),
         "fsync_ms": round(fsync_s(found.home) * 1000, 3),
     }
 
@@ -67,7 +65,7 @@ def _blocks(saves: int) -> dict[str, Work]:
     new = {model: lambda model=model: model(**payload(next(numbers))) for model in (Contact, Plain, Tasked)}
     return {
         "plain": partial(_one_by_one, saves, new[Plain], unheard),
-        "ringing": partial(_one_by_one, saves, new[Contact], heard),
+        "publishing": partial(_one_by_one, saves, new[Contact], heard),
         "rung": partial(_one_by_one, saves, new[Contact], unheard),
         "delay": partial(_one_by_one, saves, new[Tasked], unheard),
         "plain_ten": partial(_by_tens, saves, new[Plain]),

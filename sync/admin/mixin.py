@@ -136,7 +136,8 @@ class SyncAdminMixin(_Base):
 
     def _read_bindings(self, rows: list[Any]) -> None:
         found: dict[str, list[Binding]] = {}
-        label, ids = model_label(self.model), [object_id_of(row.pk) for row in rows]
+        model: type[Model] = self.model
+        label, ids = model_label(model), [object_id_of(row.pk) for row in rows]
         for binding in bindings_of(label, ids) if rows else ():
             found.setdefault(binding.object_id, []).append(binding)
         changed = inbox.waiting(label, ids) if rows else frozenset()

@@ -101,7 +101,7 @@ class OperationAdmin(ReadOnlyAdmin):
         """Return a link to the object's binding; it may be gone by now."""
         name = f"{obj.object_type} {obj.object_id}"
         url = show.admin_url(self.admin_site, "crudsync_binding_change", obj.binding_id) if obj.binding_id else ""
-        return format_html('<a href="{}">{}</a>', url, name) if url else name
+        return format_html('<a href="{}" class="crudsync-line">{}</a>', url, name) if url else name
 
     @admin.display(description=_("task"))
     def task(self, obj: Operation) -> str:

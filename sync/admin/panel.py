@@ -142,8 +142,10 @@ def _reason(row: Binding) -> str:
     """Its own reason, else its connection's, where it waits for that."""
     own = show.reason(row)
     closed = show.closed(row.connection) if row.due_at is not None else ""
-    parts = [part for part in (own if own != show.NOTHING else "", closed) if part]
-    return "; ".join(parts) or show.NOTHING
+    if not closed:
+        return own
+    repeated = own == show.NOTHING or (row.detail and row.detail in closed)
+    return closed if repeated else f"{own}; {closed}"
 
 
 def _attempt(row: Operation, site: AdminSite, *, whole: bool) -> Attempt:

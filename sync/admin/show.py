@@ -63,11 +63,11 @@ def moment(value: dt.datetime | None) -> str:
 
 
 def at(name: str, description: Any) -> Callable[[Any], str]:
-    """Return a column that shows a field's time to the second."""
+    """Return a column that shows a field's time to the second, on one line."""
 
     @admin.display(description=description)
     def shown(obj: Any) -> str:
-        return moment(getattr(obj, name))
+        return format_html('<span class="crudsync-line">{}</span>', moment(getattr(obj, name)))
 
     shown.__name__ = name
     return shown

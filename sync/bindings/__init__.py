@@ -5,7 +5,7 @@ from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
-from sync.bindings.stale import give_back, learn, next_due_s, prune, verify
+from sync.bindings.stale import bury, end, give_back, hold, learn, next_due_s, prune, verify
 
 __all__ = [
     "FIRST",
@@ -15,13 +15,16 @@ __all__ = [
     "Mark",
     "Settlement",
     "ask",
+    "bury",
     "by_remote_id",
     "claim",
     "claim_one",
+    "end",
     "ensure",
     "fold",
     "forget_first",
     "give_back",
+    "hold",
     "learn",
     "mark",
     "marking",

@@ -121,10 +121,15 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
     )
 
 
-def name_row(binding_id: int, object_id: str) -> None:
-    """Give the binding of an object that was created at the remote first the key of its row, and end its schedule."""
-    rows = Binding.objects.using(alias()).filter(pk=binding_id)
-    rows.update(object_id=object_id, due_at=None, state=State.SYNCED, dirty_since=None, code="", detail="")
+def name_row(binding_id: int, object_id: str) -> bool:
+    """Give the binding of an object that was created at the remote first the key of its row, and end its schedule.
+
+    Returns:
+        False where another worker has done so.
+    """
+    rows = Binding.objects.using(alias()).filter(pk=binding_id, object_id__startswith=FIRST)
+    values = {"due_at": None, "state": State.SYNCED, "dirty_since": None, "code": "", "detail": ""}
+    return bool(rows.update(object_id=object_id, **values))
 
 
 def forget_first(connection_id: int, object_type: str, object_id: str) -> None:

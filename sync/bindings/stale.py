@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+import json
+from collections import Counter
+from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Min
+from django.db.models import F, Min, QuerySet
+from django.db.models.functions import Greatest
 
 from sync.bindings.leases import fold
 from sync.bindings.rows import Claimed, Fold
@@ -16,6 +19,9 @@ from sync.models.database import alias, in_transaction
 from sync.types import Lane, Wanted
 
 CHUNK = 5000
+
+FINAL = ("crash_loop", "duplicate_remote", "ambiguous")
+"""Why an object is dead that no failure of its connection has made so."""
 
 
 def learn(claim: Claimed, intent: str, remote_id: str) -> bool:
@@ -30,7 +36,11 @@ def learn(claim: Claimed, intent: str, remote_id: str) -> bool:
         False where another intent or another id is there by now: the object is doubled at the remote.
     """
     using = alias()
-    mine = Binding.objects.using(using).filter(pk=claim.id, remote_id__isnull=True, intent=intent)
+    there = Binding.objects.using(using).filter(pk=claim.id).values_list("intent", flat=True).first()
+    if not there or _key(there) != _key(intent):
+        return Binding.objects.using(using).filter(pk=claim.id, remote_id=remote_id).exists()
+    # the same intent, perhaps sent once more since
+    mine = Binding.objects.using(using).filter(pk=claim.id, remote_id__isnull=True, intent=there)
     try:
         with transaction.atomic(using=using):
             learned = mine.update(remote_id=remote_id, sent=None, intent=None, uncertain="")
@@ -39,8 +49,13 @@ def learn(claim: Claimed, intent: str, remote_id: str) -> bool:
     return bool(learned) or Binding.objects.using(using).filter(pk=claim.id, remote_id=remote_id).exists()
 
 
-def verify(claim: Claimed) -> None:
-    """Ask for a verifying read of an object whose settlement came too late."""
+def verify(claim: Claimed, after_s: float = 0.0) -> None:
+    """Ask for a verifying read of an object whose settlement came too late.
+
+    Args:
+        claim: the object as it was claimed.
+        after_s: seconds until it is due, where it is not under way.
+    """
     using = alias()
     row = Fold(
         connection_id=claim.connection_id,
@@ -51,13 +66,53 @@ def verify(claim: Claimed) -> None:
         wanted=Wanted.VERIFY,
         actor=claim.actor,
     )
-    in_transaction(lambda: fold([row], using), using)
+
+    def work() -> None:
+        fold([row], using)
+        at = now(using) + dt.timedelta(seconds=after_s)
+        if after_s > 0:
+            idle = Binding.objects.using(using).filter(pk=claim.id, leased=False, due_at__lt=at)
+            idle.update(due_at=at)
+
+    in_transaction(work, using)
 
 
-def give_back(binding_ids: Collection[int]) -> None:
-    """Take back one attempt of each: the failures were the connection's, not theirs."""
-    rows = Binding.objects.using(alias()).filter(pk__in=binding_ids, attempts__gt=0)
-    rows.exclude(state__in=(State.DEAD, State.HELD)).update(attempts=F("attempts") - 1)
+def give_back(binding_ids: Iterable[int]) -> None:
+    """Take back one attempt for each time an id is named: the failures were the connection's, not the objects'.
+
+    One that such a failure has made dead is tried again.
+    """
+    using = alias()
+    for binding_id, times in sorted(Counter(binding_ids).items()):
+        row = Binding.objects.using(using).filter(pk=binding_id, attempts__gt=0)
+        row.filter(state=State.DEAD).exclude(code__in=FINAL).update(state=State.RETRYING, due_at=now(using))
+        row.exclude(state__in=(State.DEAD, State.HELD)).update(attempts=Greatest(F("attempts") - times, 0))
+
+
+def end(claim: Claimed) -> bool:
+    """End the schedule of an object that is gone on both sides; False where it was claimed or asked for since."""
+    return bool(
+        _as_settled(claim).update(due_at=None, wanted=Wanted.AUTO, state=State.ABSENT, code="", dirty_since=None)
+    )
+
+
+def hold(claim: Claimed, code: str, detail: str) -> bool:
+    """Hold an object that cannot be followed at home; False where it was claimed or changed since."""
+    return bool(_as_settled(claim).update(due_at=None, state=State.HELD, code=code, detail=detail[:500]))
+
+
+def bury(claim: Claimed, code: str, detail: str) -> bool:
+    """Make an object dead that was just settled; False where it was claimed or changed since."""
+    return bool(_as_settled(claim).update(due_at=None, state=State.DEAD, code=code, detail=detail[:500]))
+
+
+def _as_settled(claim: Claimed) -> QuerySet[Binding]:
+    rows = Binding.objects.using(alias()).filter(pk=claim.id, object_id=claim.object_id, leased=False)
+    return rows.filter(lease_token=claim.lease_token, seq=claim.seq)
+
+
+def _key(intent: str) -> str:
+    return str(json.loads(intent).get("key", ""))
 
 
 def next_due_s(connection_id: int) -> float | None:

@@ -57,23 +57,20 @@ def _capturing(original: Callable[..., bool]) -> Callable[..., bool]:
         update_fields: Any = None,
     ) -> bool:
         table = cls or type(self)
-        if using is None or not capturing() or not family.watching(table, using):
+        label = model_label(table)
+        own = using is not None and capturing() and watched(label, using)
+        if using is None or not (own or (capturing() and family.watching(table, using))):
             return original(self, raw, cls, force_insert, force_update, using, update_fields)
         with transaction.atomic(using=using, savepoint=False):
             updated = original(self, raw, cls, force_insert, force_update, using, update_fields)
-            _saved(self, table, using)
+            pk = self._get_pk_val(table._meta)
+            if own:
+                record(label, pk, using)
+            family.record_children(table, pk, using, but=type(self))
         return updated
 
     setattr(_save_table, MARK, True)
     return _save_table
-
-
-def _saved(instance: Model, table: type[Model], using: str) -> None:
-    pk = instance._get_pk_val(table._meta)
-    label = model_label(table)
-    if watched(label, using):
-        record(label, pk, using)
-    family.record_children(table, pk, using, but=type(instance))
 
 
 def _deleted(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:

@@ -132,6 +132,7 @@ class Delivery:
             self._settle()
             while self._record.busy:
                 self._record.follow_up(wait=True)
+            self.interpreter.written()
         finally:
             self._journal.close()
             self._record.close()
@@ -225,13 +226,20 @@ class Delivery:
     def _perform(self, dispatch: Dispatch, window_end: float) -> None:
         """Call a verb that the integrator overrides, one object at a time; ``super()`` there sends this attempt."""
         item = dispatch.attempts[0]
+        if self.interpreter.shut or time.monotonic() > window_end:  # a verb may send by itself, past the senders
+            self._results.extend(self.interpreter.read(Sent(dispatch=dispatch, answer=None)))
+            return
         sent: list[Sent] = []
 
         def once() -> Outcome:
             sent.append(self.senders.now(dispatch, window_end))
             return self.interpreter.outcome(sent[0])
 
-        outcome = item.plan.unit.perform(item.verb, item.plan.claim.object_id, once)
+        try:
+            outcome = item.plan.unit.perform(item.verb, item.plan.claim.object_id, once)
+        except CrudSyncError as error:  # it says that the object cannot be sent
+            self._results.append(self.interpreter.unbuilt(item, error, dispatch.operations[0]))
+            return
         answered = sent[0] if sent else Sent(dispatch=dispatch, answer=Answer())
         self._results.append(self.interpreter.judged(item, dispatch.operations[0], outcome, answered))
 
@@ -281,18 +289,17 @@ class Delivery:
         self._results, self._others = [], []
         self._record.write(
             lambda: settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end),
-            lambda _: self._settled(results),
+            lambda ids: self._settled(results, ids),
         )
 
-    def _settled(self, results: Sequence[Result]) -> None:
-        self.interpreter.written()
+    def _settled(self, results: Sequence[Result], ids: Collection[int]) -> None:
         for result in results:
             self.outcomes[result.attempt.plan.claim.id] = result.ruling.outcome
             succeeded = result.ruling.outcome.ok
             self.tally.succeeded += succeeded
             self.tally.failed += not succeeded
         for result in results:
-            if result.ruling.outcome.ok:
+            if result.ruling.outcome.ok and result.attempt.plan.claim.id in ids:
                 self.interpreter.follow(result.attempt.plan, result.attempt.verb, result.ruling.outcome)
 
     def _ask_for_parents(self, plans: Sequence[Plan]) -> None:

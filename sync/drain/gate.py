@@ -73,20 +73,19 @@ def passage(connection: Connection, probe_s: float) -> Passage:
     )
 
 
-def shut(connection_id: int, seconds: float | None, reason: str, *, probing: bool = False) -> float:
+def shut(connection_id: int, seconds: float | None, reason: str) -> float:
     """Shut the gate for so many seconds (None: its own backoff), and return how long it is shut now.
 
     Args:
         connection_id: the connection.
         seconds: as the remote said, None where it did not say.
         reason: one sentence.
-        probing: the caller holds the probe, so the gate's time has passed.
     """
     using = alias()
     gate = Gate.objects.using(using).get(connection_id=connection_id)
     at = now(using)
     left_s = max((gate.blocked_until - at).total_seconds(), 0.0) if gate.blocked_until else 0.0
-    if left_s and not probing and (seconds is None or seconds <= left_s):
+    if left_s and (seconds is None or seconds <= left_s):
         return left_s  # another drain's answer has shut it: one outage is one closure, however many drains see it
     wait_s = seconds if seconds is not None else _closure_s(gate.closures)
     until = at + dt.timedelta(seconds=wait_s)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from sync import bindings
 from sync.connectors.classify import excerpt
 from sync.drain import gate
@@ -16,7 +18,7 @@ from sync.drain.gate import Pass, Passage
 from sync.drain.plan import Plan, is_first
 from sync.drain.recorder import Result
 from sync.drain.send import Sent
-from sync.drain.settling import Ruling, case_of, ruling
+from sync.drain.settling import Ruling, case_of, follows, ruling
 from sync.drain.verdict import Gate, Then, Verdict, judge
 from sync.drain.writeback import follow, insert, remove
 from sync.exceptions import CrudSyncError
@@ -28,7 +30,7 @@ from sync.types import Answer, ObjectTypeSpec, Outcome, OutcomeKind, Request, Re
 logger = logging.getLogger("crudsync.drain")
 
 RENEWALS = 1
-"""How often one drain renews refused credentials before it shuts the gate."""
+"""How often one drain renews refused credentials, without a success between, before it shuts the gate."""
 
 
 class Interpreter:
@@ -37,11 +39,12 @@ class Interpreter:
     Args:
         passage: what the gate said when the claim was made.
         types: the object types of the integrator.
-        policies: asks an integrator instance for its retry policy.
+        renewals: how often credentials were renewed since the last success, in this drain.
     """
 
-    def __init__(self, passage: Passage, types: Mapping[str, ObjectTypeSpec]) -> None:
+    def __init__(self, passage: Passage, types: Mapping[str, ObjectTypeSpec], *, renewals: int = 0) -> None:
         self.connection_id = passage.connection.pk
+        self.passage = passage
         self.types = types
         self.parents = frozenset(parent.via for spec in types.values() for parent in spec.parents)
         self.breaker = Breaker(list(passage.streak))
@@ -50,8 +53,8 @@ class Interpreter:
         self.shut_s = 0.0
         self.last: Outcome | None = None
         self.last_error: Exception | None = None
-        self._renewals = 0
-        self._blameless: set[int] = set()
+        self.renewals = renewals
+        self._blameless: list[int] = []
 
     def read(self, sent: Sent) -> list[Result]:
         """Return a result for each attempt of a dispatch."""
@@ -64,8 +67,14 @@ class Interpreter:
         """Return what came of a dispatch that carries one attempt."""
         return self._outcomes(sent)[0]
 
-    def unbuilt(self, item: Attempt, error: Exception) -> Result:
-        """Return the result of an attempt whose request could not be built: nothing was sent."""
+    def unbuilt(self, item: Attempt, error: Exception, operation: int = 0) -> Result:
+        """Return the result of an attempt whose request could not be built: nothing was sent.
+
+        Args:
+            item: the attempt.
+            error: why.
+            operation: its journal entry, 0 where it was not journaled.
+        """
         code = getattr(error, "code", "hook_error")
         detail = str(error) if isinstance(error, CrudSyncError) else f"{type(error).__name__} in a hook"
         logger.warning("no request for %s: %s", item.plan.claim.name, detail)
@@ -74,16 +83,16 @@ class Interpreter:
         self.last, self.last_error = outcome, error
         return Result(
             attempt=item,
-            operation=0,
+            operation=operation,
             ruling=self._unapplied(item, outcome, verdict),
-            finished=Finished(id=0, status=Status.NOT_SENT, code=code),
+            finished=Finished(id=operation, status=Status.NOT_SENT, code=code, detail=detail[:500]),
         )
 
     def written(self) -> None:
-        """Give back the attempts that were the connection's fault, once they are committed."""
+        """Give back the attempts that were the connection's fault, once all settlements are committed."""
         if self._blameless:
             bindings.give_back(self._blameless)
-            self._blameless = set()
+            self._blameless = []
 
     def follow(self, plan: Plan, verb: Verb | None, outcome: Outcome | None) -> None:
         """Do at home what follows from a success, or (without a call) from an agreement reached before.
@@ -97,9 +106,15 @@ class Interpreter:
                 insert(plan)
             else:
                 remove(plan)
+        except (OperationalError, InterfaceError) as error:  # the database is away: it is due, and comes again
+            logger.warning("what follows at home waits for the database: %s", plan.claim.name)
+            self.last_error = error
         except Exception as error:  # the host's code
             logger.exception("what follows at home failed for %s", plan.claim.name)
             self.last_error = error
+            if follows(plan):
+                code = "row_not_inserted" if is_first(plan.claim) else "row_not_removed"
+                bindings.hold(plan.claim, code, f"{type(error).__name__} at home, after the remote agreed")
 
     def model_of(self, object_type: str) -> str:
         """Return the label of the model of an object type."""
@@ -119,7 +134,12 @@ class Interpreter:
         return [self._outcome(first, answer)]
 
     def _outcome(self, item: Attempt, answer: Answer) -> Outcome:
-        outcome: Outcome = item.plan.unit.read_answer(item.call, answer)
+        try:
+            outcome: Outcome = item.plan.unit.read_answer(item.call, answer)
+        except Exception as error:  # the host's code; what the remote did is not known by it
+            logger.exception("the answer for %s could not be read", item.plan.claim.name)
+            detail = f"reading the answer raised {type(error).__name__}"
+            outcome = Outcome(kind=OutcomeKind.UNKNOWN, code="hook_error", detail=detail)
         self.last = outcome
         if item.verb is Verb.LOOKUP and outcome.ok:
             return _found(outcome)
@@ -128,7 +148,8 @@ class Interpreter:
     def judged(self, item: Attempt, operation: int, outcome: Outcome, sent: Sent) -> Result:
         """Return the result of an attempt whose outcome is known."""
         verdict = judge(case_of(item, outcome), outcome.kind)
-        self._keep_gate(item, outcome, verdict, sent.dispatch.request)
+        if self._keep_gate(item, outcome, verdict, sent.dispatch.request):
+            verdict = replace(verdict, counted=False)  # an outage is not the objects' fault
         policy: RetryPolicy = item.plan.unit.retry_policy()
         answer = sent.answer
         response = answer.response if answer is not None else None
@@ -149,30 +170,40 @@ class Interpreter:
         made = ruling(item, outcome, verdict, item.plan.unit.retry_policy())
         return replace(made, verdict=verdict)
 
-    def _keep_gate(self, item: Attempt, outcome: Outcome, verdict: Verdict, request: Request) -> None:
+    def _keep_gate(self, item: Attempt, outcome: Outcome, verdict: Verdict, request: Request) -> bool:
+        """Note what an answer says about the connection; return whether the connection is to blame for it."""
         if verdict.gate is Gate.OPEN:
             self._succeeded()
         elif verdict.gate is Gate.STREAK:
-            self._failed(item, outcome)
+            return self._failed(item, outcome)
         elif verdict.gate is Gate.SHUT:
             self._shut(outcome.retry_after_s, outcome.detail or outcome.code)
         elif verdict.gate is Gate.RENEW:
             self._renew(item, outcome, request)
+        return False
 
     def _succeeded(self) -> None:
-        if self.breaker.succeeded() or self.probing:
-            gate.open_(self.connection_id)
+        """An answer that does not shut the gate ends a streak, and opens the gate where it answers the probe."""
+        self.renewals = 0
+        had = self.breaker.succeeded()
+        if self.probing:
             self.probing = False
+            gate.open_(self.connection_id, self.passage.probe_token)
+        elif had and not self.shut:
+            gate.note_streak(self.connection_id, ())
 
-    def _failed(self, item: Attempt, outcome: Outcome) -> None:
+    def _failed(self, item: Attempt, outcome: Outcome) -> bool:
+        if self.shut:  # it was under way when the gate was shut
+            return True
         if self.breaker.failed(item.plan.claim.id):
-            self._blameless |= set(self.breaker.streak)
+            self._blameless.extend(self.breaker.streak[:-1])
             self.breaker.succeeded()
             self._shut(None, f"several objects failed in a row: {outcome.detail or outcome.code}")
         elif self.probing:
             self._shut(None, outcome.detail or outcome.code)
         else:
             gate.note_streak(self.connection_id, tuple(self.breaker.streak))
+        return self.shut
 
     def _shut(self, seconds: float | None, reason: str) -> None:
         if self.shut and (seconds is None or seconds <= self.shut_s):
@@ -186,8 +217,8 @@ class Interpreter:
         unit: Any = item.plan.unit
         if unit.outdated(request):  # another answer of this round has renewed them already
             return
-        if self._renewals < RENEWALS and unit.renew(request):
-            self._renewals += 1
+        if self.renewals < RENEWALS and unit.renew(request):
+            self.renewals += 1
             return
         self._shut(outcome.retry_after_s, outcome.detail or "the credentials are refused")
 

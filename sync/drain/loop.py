@@ -14,8 +14,10 @@ from sync.drain.delivery import LATENCY_S, Delivery, Tally
 from sync.drain.gate import Pass, Passage
 from sync.drain.intake import intake
 from sync.drain.interpret import Interpreter
-from sync.drain.plan import Planner
+from sync.drain.plan import Plan, Planner
+from sync.drain.recorder import settle
 from sync.drain.send import Senders
+from sync.drain.settling import too_slow
 from sync.exceptions import RateLimitExceeded
 from sync.faults import point
 from sync.models import Connection
@@ -83,6 +85,8 @@ class Drain:
         self.tally = Tally()
         self.shut = ""
         self.next_token_s: float | None = None
+        self._renewals = 0
+        self._build_s = 0.0
         self._latency_s = self._call_s = LATENCY_S
         self._planner: Planner | None = None
 
@@ -96,6 +100,7 @@ class Drain:
             return self._report(more=False)
         slot = slots.take(passage.connection, self._lease_s())
         if slot is None:
+            gate.give_back(passage)
             self.shut = "slot"
             return self._report(more=False)
         try:
@@ -106,14 +111,17 @@ class Drain:
 
     def _work(self, passage: Passage | None, slot: slots.Held) -> None:
         while passage is not None and passage.let is not Pass.SHUT:
+            began = time.monotonic()  # from before the claim: the leases end no earlier than is reckoned here
             claimed = self._claim(passage)
             if claimed:
-                self._deliver(passage, claimed)
+                self._deliver(passage, claimed, began)
                 slots.extend(slot, self._lease_s())
                 if self.shut or self.next_token_s is not None:
                     return
-            elif not self._wait():
-                return
+            else:
+                gate.give_back(passage)
+                if not self._wait():
+                    return
             if time.monotonic() >= self.slice_end:
                 return
             passage = self._enter()
@@ -131,6 +139,7 @@ class Drain:
         wake.ring(touched - {self.connection_id})
 
     def _claim(self, passage: Passage) -> list[Claimed]:
+        self._planner_for(passage)
         limit = 1 if passage.let is Pass.PROBE else self._batch(passage)
         claimed = bindings.claim(self.connection_id, limit, self._lease_s())
         self.tally.claimed += len(claimed)
@@ -138,30 +147,36 @@ class Drain:
         return claimed
 
     def _batch(self, passage: Passage) -> int:
-        """No more than threads and tokens can send in about a second, or in what is left of the slice."""
+        """No more than threads, hooks and tokens can do in about a second, or in what is left of the slice."""
         left_s = max(min(self.slice_end - time.monotonic(), self.settings.window_s), 0.1)
         unit = self._planner_for(passage).speaker()
         by_threads = max(1, int(unit.threads() * min(CLAIM_FOR_S, left_s) / max(self._latency_s, 0.001)))
-        size = min(by_threads, self.settings.claim_size)
+        by_hooks = max(1, int(self.settings.window_s / 2 / self._build_s)) if self._build_s > 0 else by_threads
+        size = min(by_threads, by_hooks, self.settings.claim_size)
         limits = unit.limits(Verb.UPDATE)
         try:
             return max(1, min(size, ratelimit.forecast(self.connection_id, limits, left_s)))
         except RateLimitExceeded:
             return 1
 
-    def _deliver(self, passage: Passage, claimed: list[Claimed]) -> None:
-        began = time.monotonic()
+    def _deliver(self, passage: Passage, claimed: list[Claimed], began: float) -> None:
         planner = self._planner_for(passage)
         unit = planner.speaker()
+        building = time.monotonic()
         plans = planner.build(claimed)
+        self._build_s = (time.monotonic() - building) / len(claimed)
         point("planned")
+        window_end = began + self.settings.window_s
+        if self._too_slow(plans, window_end):
+            gate.give_back(passage)
+            return
         senders = Senders(unit.threads(), unit.transmit)
-        interpreter = Interpreter(passage, planner.types)
+        interpreter = Interpreter(passage, planner.types, renewals=self._renewals)
         delivery = Delivery(
             self.connection_id,
             senders,
             interpreter,
-            window_end=began + self.settings.window_s,
+            window_end=window_end,
             lease_end=began + self._lease_s(),
             slice_end=max(self.slice_end, began + 0.1),
             task_id=self.task_id,
@@ -173,6 +188,9 @@ class Drain:
             delivery.run(plans)
         finally:
             senders.close()
+            if interpreter.probing:
+                gate.give_back(passage)
+        self._renewals = interpreter.renewals
         self._learn_latency(self.tally.calls - calls, time.monotonic() - began, unit.threads())
         self._call_s = delivery.latency_s
         self.next_token_s = delivery.pace.next_token_s
@@ -180,6 +198,16 @@ class Drain:
             self.next_token_s = None  # the next claim, here or in the drain that is rung for, may reserve it at once
         if interpreter.shut:
             self.shut = "gate"
+
+    @staticmethod
+    def _too_slow(plans: list[Plan], window_end: float) -> bool:
+        """Count it against an object if its hooks alone take longer than it may be sent."""
+        if len(plans) > 1 or not plans[0].decision.action.calls or time.monotonic() <= window_end:
+            return False
+        plan = plans[0]
+        late = too_slow(plan, plan.unit.retry_policy())
+        settle([], [late], parents=(), deadline=time.monotonic() + conf.current().settle_s)
+        return True
 
     def _learn_latency(self, calls: int, seconds: float, threads: int) -> None:
         if calls >= threads:
@@ -192,7 +220,9 @@ class Drain:
         return self._planner
 
     def _lease_s(self) -> float:
-        return self.settings.window_s + self.settings.timeout_s + self.settings.settle_s
+        """Until then no request of a claim made now is under way: the longest deadline of its calls counts."""
+        timeout_s = self.settings.timeout_s if self._planner is None else self._planner.speaker().deadline_s()
+        return self.settings.window_s + timeout_s + self.settings.settle_s
 
     def _wait(self) -> bool:
         """Wait a little where something is due before the slice ends; False where nothing is."""

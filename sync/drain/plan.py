@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from django.db import InterfaceError, OperationalError
+
 from sync import bindings, operations, registry
 from sync.bindings.parents import Parent
 from sync.bindings.rows import Claimed
@@ -34,6 +36,9 @@ STUCK: Mapping[str, str] = {
     State.ABSENT: "not meant for the remote",
 }
 """States of a parent that end only by somebody's doing."""
+
+AGAIN_S = 5.0
+"""When an object is read again whose hook met a database that was away."""
 
 HOPS = 10
 """How far a chain of waiting parents is followed when looking for a cycle."""
@@ -79,11 +84,13 @@ class Planner:
         self.integrator: Any = registry.get(connection.integrator)
         self.types: Mapping[str, ObjectTypeSpec] = self.integrator.types()
         self._waiting: dict[str, str] = {}
+        self._broken: dict[int, Exception] = {}
         self._speaker: Any = None
 
     def build(self, claims: Sequence[Claimed]) -> list[Plan]:
         """Return one plan for each claim, in the same order."""
         operations.close_leftovers([claim.id for claim in claims if claim.lone])
+        self._broken = {}
         units: dict[int, tuple[Any, Model]] = {}
         known: list[Claimed] = []
         for object_type, members in _by_type([claim for claim in claims if not crashing(claim)]).items():
@@ -91,7 +98,7 @@ class Planner:
             if spec is None:
                 continue
             known.extend(members)
-            units.update(self._units(spec, members))
+            units.update(self._made(spec, members))
         parents = self._parents(known, units)
         self._waiting = {}
         return [self._plan(claim, units.get(claim.id), parents) for claim in claims]
@@ -109,16 +116,29 @@ class Planner:
             claim: the object's binding, under our lease.
             unit: the integrator instance; it has a row, or a payload, or nothing but an id.
         """
+        operations.close_leftovers([claim.id] if claim.lone else [])
         units = {claim.id: (unit, unit.instance)}
+        self._broken = {}
         parents = self._parents([claim], units) if unit.instance is not None else {}
         return self._plan(claim, units[claim.id], parents)
 
+    def _made(self, spec: ObjectTypeSpec, members: Sequence[Claimed]) -> dict[int, tuple[Any, Model]]:
+        try:
+            return self._units(spec, members)
+        except (OperationalError, InterfaceError):  # our own database: the drain ends, the leases run out
+            raise
+        except Exception as error:  # noqa: BLE001 - the host's code; it concerns this object type alone
+            self._broken.update({claim.id: error for claim in members})
+            return {}
+
     def _units(self, spec: ObjectTypeSpec, members: Sequence[Claimed]) -> dict[int, tuple[Any, Model]]:
         found = rows.read(spec, [claim.object_id for claim in members])
-        scope = rows.in_scope(spec, found)
+        scope, raised = rows.in_scope(spec, found)
         units = {}
         for claim in members:
-            if claim.object_id in scope:
+            if claim.object_id in raised:
+                self._broken[claim.id] = raised[claim.object_id]
+            elif claim.object_id in scope:
                 instance = found[claim.object_id]
                 units[claim.id] = (self.integrator(spec.name, instance, self.connection), instance)
         return units
@@ -129,7 +149,11 @@ class Planner:
             spec = self.types[claim.object_type]
             if not spec.parents or claim.id not in units:
                 continue
-            ids = units[claim.id][0].parent_ids()
+            try:
+                ids = units[claim.id][0].parent_ids()
+            except Exception as error:  # noqa: BLE001 - a hook of the host's; raised again where it holds its object
+                self._broken[claim.id] = error
+                continue
             for parent in spec.parents:
                 if (object_id := ids.get(parent.target)) is not None:
                     wanted.setdefault(parent.via, set()).add(object_id)
@@ -144,11 +168,17 @@ class Planner:
             decision = Decision(action=Action.CRASHED, code="crash_loop")
             return Plan(claim=claim, spec=spec, decision=decision)
         try:
+            if claim.id in self._broken:
+                raise self._broken[claim.id]
             return self._known(claim, spec, unit, parents)
         except ParentNotSynced as error:
             return self._waits(claim, spec, error.parent, unit)
         except CrudSyncError as error:
             return self._failed(claim, spec, error)
+        except (OperationalError, InterfaceError):  # a hook's own query: no fault of the object, and it will pass
+            logger.warning("the database was away while %s %s was read", claim.object_type, claim.object_id)
+            decision = Decision(action=Action.LATER, after_s=AGAIN_S, code="database_away")
+            return Plan(claim=claim, spec=spec, decision=decision)
         except Exception as error:  # a hook of the host's; it holds its own object only
             logger.exception("a hook failed for %s %s", claim.object_type, claim.object_id)
             wrapped = PayloadError(f"{type(error).__name__} in a hook", hint="see the worker's log")
@@ -216,15 +246,21 @@ class Planner:
         self, claim: Claimed, spec: ObjectTypeSpec, unit: tuple[Any, Model], parents: dict[str, Parent]
     ) -> Plan:
         speaker, instance = unit
+        if claim.wanted == Wanted.DELETE:  # no payload, no parent is needed for that
+            intent = Intent.parse(claim.intent)
+            facts = self._facts(claim, spec, intent, present=False, keep=False, equal=False)
+            return Plan(
+                claim=claim, spec=spec, decision=decide(facts), unit=speaker, instance=instance, intent=intent
+            )
         ids: dict[str, str | None] = {}
-        partial = False
+        partial = ""
         for parent, name in self._references(spec, speaker):
             there = parents.get(name)
             ids[parent.target] = there.remote_id if there else None
             if ids[parent.target] is not None:
                 continue
             if parent.nullable and self._cyclic(claim, name, parents):
-                partial = True
+                partial = name
                 continue
             if there is not None and there.state in STUCK:
                 return self._held_for(claim, spec, name, there.state)
@@ -242,7 +278,8 @@ class Planner:
             payload=payload,
             text=text,
             intent=intent,
-            partial=partial,
+            waits_for=partial,
+            partial=bool(partial),
         )
 
     def _waits(self, claim: Claimed, spec: ObjectTypeSpec, parent: str, unit: tuple[Any, Model] | None) -> Plan:
@@ -331,7 +368,14 @@ def changes(sent: str | None, payload: Mapping[str, Any]) -> Mapping[str, Any] |
     if sent is None:
         return None
     before = json.loads(sent)
-    return {name: value for name, value in payload.items() if name not in before or before[name] != value}
+    return {name: value for name, value in payload.items() if name not in before or not same(before[name], value)}
+
+
+def same(before: Any, value: Any) -> bool:
+    """Return whether two JSON values are one: in Python 1, 1.0 and True are equal, at a remote they are not."""
+    if before != value:
+        return False
+    return isinstance(value, str) or value is None or dumps(before) == dumps(value)
 
 
 def _by_type(claims: Sequence[Claimed]) -> dict[str, list[Claimed]]:

@@ -8,7 +8,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connections,
+    transaction,
+)
 
 from sync import bindings, operations
 from sync.bindings.rows import Mark, Settlement
@@ -18,7 +26,7 @@ from sync.faults import point
 from sync.models import Binding, State, Status
 from sync.models.database import alias, in_transaction, is_postgres, repeatable
 from sync.operations import Finished, Started
-from sync.types import Verb
+from sync.types import Verb, Wanted
 
 T = TypeVar("T")
 logger = logging.getLogger("crudsync.drain")
@@ -71,24 +79,28 @@ def _journal_at_once(started: Sequence[Started], marks: Sequence[Mark], using: s
 
 def settle(
     results: Sequence[Result], others: Sequence[Settlement], *, parents: Collection[str], deadline: float
-) -> None:
+) -> set[int]:
     """Commit settlements and completed operations.
 
     Over a lost database connection the results are kept and written again, until the leases end. Where two objects
-    turn out to hold one remote id, all are written one by one.
+    turn out to hold one remote id, or a value has no place in the database, all are written one by one.
 
     Args:
         results: answered attempts.
         others: settlements without a call.
         parents: the object types that others refer to.
         deadline: ``time.monotonic()`` seconds until which a lost connection is retried.
+
+    Returns:
+        The ids of the bindings that became what was ruled: their leases were ours still, and nothing was in the way.
     """
     point("settling")
     try:
-        _persist(lambda: _write(results, others, parents, _together), deadline)
-    except IntegrityError:
-        _persist(lambda: _write(results, others, parents, _one_by_one), deadline)
+        ids = _persist(lambda: _write(results, others, parents, _together), deadline)
+    except (IntegrityError, DataError):
+        ids = _persist(lambda: _write(results, others, parents, _one_by_one), deadline)
     point("settled")
+    return ids
 
 
 Settled = tuple[set[int], dict[int, Settlement]]
@@ -99,13 +111,19 @@ def _write(
     others: Sequence[Settlement],
     parents: Collection[str],
     apply: Callable[[Sequence[Settlement]], Settled],
-) -> None:
+) -> set[int]:
     rows = [*(result.ruling.settlement for result in results), *others]
     rows.sort(key=lambda row: row.claim.key)
     settled, applied = apply(rows)
-    operations.finish([_finished(result, settled, applied) for result in results if result.operation])
+    finished = [_finished(result, settled, applied) for result in results if result.operation]
+    if apply is _together:
+        operations.finish(finished)
+    else:
+        for each in finished:
+            _finish_alone(each)
     _after(results, settled, parents)
     _look_for_parents(others, settled)
+    return {row.claim.id for row in rows if row.claim.id in settled and applied[row.claim.id] is row}
 
 
 def _together(rows: Sequence[Settlement]) -> Settled:
@@ -128,6 +146,18 @@ def _settle_alone(row: Settlement, settled: set[int]) -> Settlement:
         other = duplicate(row, holder, waits=waits)
         settled |= bindings.settle([other])
         return other
+    except DataError:  # the outcome stands, whatever the remote said beside it
+        logger.exception("%s is settled without what the remote showed", row.claim.name)
+        settled |= bindings.settle([replace(row, remote_version=None, seen=None, detail="")])
+        return row
+
+
+def _finish_alone(finished: Finished) -> None:
+    try:
+        with transaction.atomic(using=alias()):
+            operations.finish([finished])
+    except DataError:
+        operations.finish([replace(finished, detail="", response="", remote_id=None)])
 
 
 def _holder(row: Settlement) -> tuple[str, bool]:
@@ -153,11 +183,11 @@ def _after(results: Sequence[Result], settled: set[int], parents: Collection[str
         claim, outcome = result.attempt.plan.claim, result.ruling.outcome
         if claim.id not in settled:
             _stale(result)
-        elif outcome.ok and result.ruling.settlement.remote_id and claim.remote_id is None:
-            if claim.object_type in parents:
-                woken.setdefault(claim.connection_id, []).append(claim.name)
-            if claim.uncertain:
-                _name_doubles(result)
+            continue
+        if claim.object_type in parents and result.ruling.settlement.remote_id and claim.remote_id is None:
+            woken.setdefault(claim.connection_id, []).append(claim.name)
+        if outcome.ok and (claim.uncertain or claim.wanted == Wanted.VERIFY):  # a stale answer asks for that
+            _name_doubles(result)
     for connection_id, names in woken.items():
         bindings.wake_children(connection_id, names)
 
@@ -187,13 +217,13 @@ def _stale(result: Result) -> None:
 
 
 def _name_doubles(result: Result) -> None:
-    claim, remote_id = result.attempt.plan.claim, result.ruling.settlement.remote_id or ""
-    doubles = operations.stale_creates(claim.id, remote_id)
+    claim, remote_id = result.attempt.plan.claim, result.ruling.settlement.remote_id
+    doubles = operations.stale_creates(claim.id, remote_id) if remote_id else []
     if doubles:
         detail = f"Also created at the remote as {', '.join(doubles)}."
-        rows = Binding.objects.using(alias()).filter(pk=claim.id)
-        rows.update(state=State.DEAD, code="duplicate_remote", detail=detail[:500], due_at=None)
         logger.error("duplicate_remote: %s is %s and %s", claim.name, remote_id, ", ".join(doubles))
+        if bindings.bury(claim, "duplicate_remote", detail):  # else it was edited meanwhile: named next time
+            operations.name_doubles(claim.id)
 
 
 def _persist(work: Callable[[], T], deadline: float) -> T:
@@ -206,7 +236,7 @@ def _repeated(work: Callable[[], T], deadline: float) -> T:
     while True:
         try:
             return work()
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:  # the last one: read-only for a while
             if connections[using].in_atomic_block or time.monotonic() > deadline:
                 raise
             logger.warning("the database is away, results are kept: %s", type(error).__name__)

@@ -28,8 +28,8 @@ def read(spec: ObjectTypeSpec, object_ids: Collection[str]) -> dict[str, Model]:
     return {object_id_of(row.pk): row for row in rows}
 
 
-def in_scope(spec: ObjectTypeSpec, rows: Mapping[str, Model]) -> set[str]:
-    """Return the object ids of those rows that ``sync_when`` lets through.
+def in_scope(spec: ObjectTypeSpec, rows: Mapping[str, Model]) -> tuple[set[str], dict[str, Exception]]:
+    """Return the object ids of those rows that ``sync_when`` lets through, and what it raised for others.
 
     Args:
         spec: the object type; its ``sync_when`` is a Q, a callable over the instance, or None.
@@ -37,8 +37,15 @@ def in_scope(spec: ObjectTypeSpec, rows: Mapping[str, Model]) -> set[str]:
     """
     condition: Any = spec.sync_when
     if condition is None:
-        return set(rows)
+        return set(rows), {}
     if isinstance(condition, Q):
         passing = spec.model._base_manager.using(alias()).filter(condition, pk__in=[row.pk for row in rows.values()])
-        return {object_id_of(pk) for pk in passing.values_list("pk", flat=True)}
-    return {object_id for object_id, row in rows.items() if condition(row)}
+        return {object_id_of(pk) for pk in passing.values_list("pk", flat=True)}, {}
+    passed, raised = set(), {}
+    for object_id, row in rows.items():
+        try:
+            if condition(row):
+                passed.add(object_id)
+        except Exception as error:  # noqa: BLE001 - the host's code; it concerns this row alone
+            raised[object_id] = error
+    return passed, raised

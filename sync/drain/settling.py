@@ -12,14 +12,17 @@ from sync.bindings.rows import Settlement
 from sync.connectors.codec import dumps
 from sync.drain.attempt import Attempt, doubt
 from sync.drain.decide import Action
-from sync.drain.plan import Plan
-from sync.drain.verdict import Base, Case, Remote, Then, Verdict
+from sync.drain.plan import Plan, is_first
+from sync.drain.verdict import Base, Case, Remote, Then, Verdict, applied_nothing
 from sync.exceptions import PayloadError
-from sync.models import State
+from sync.models import State, Status
 from sync.types import Lane, Outcome, OutcomeKind, RetryPolicy, Wanted
 
 PARENT_RECHECK_S = (5.0, 3600.0)
 """A child looks for its parent again after 5 s, then ever later, an hour at the most."""
+
+FOLLOW_S = 5.0
+"""When an object comes back whose row was not inserted or removed at once: its worker may have ended in between."""
 
 QUICK_STEPS = 2
 """So many steps may follow at once on a counted failure; after that the backoff is kept."""
@@ -82,7 +85,7 @@ def ruling(attempt: Attempt, outcome: Outcome, verdict: Verdict, policy: RetryPo
         seen=_seen(claim.seen, verdict, outcome),
         uncertain=uncertain,
         intent=_intent(attempt, verdict, outcome, uncertain),
-        wanted=_wanted(claim.wanted, verdict),
+        wanted=_wanted(plan, verdict),
         attempts=attempts,
         claims=claim.claims - 1 if outcome.kind is OutcomeKind.NO_TOKEN else 0,
         state=state,
@@ -97,6 +100,14 @@ def ruling(attempt: Attempt, outcome: Outcome, verdict: Verdict, policy: RetryPo
     return Ruling(settlement=settlement, verdict=verdict, outcome=outcome)
 
 
+def follows(plan: Plan) -> bool:
+    """Return whether a row here has still to be inserted or removed: the object stays due until that is done."""
+    if is_first(plan.claim):
+        return True
+    removing = plan.claim.wanted == Wanted.DELETE and plan.instance is not None
+    return removing and plan.decision.action in (Action.DELETE, Action.NOTHING)
+
+
 WRITES = (Action.CREATE, Action.REPLAY, Action.UPDATE, Action.DELETE)
 
 
@@ -108,10 +119,12 @@ def without_call(plan: Plan) -> Settlement:
     if action is Action.CRASHED:
         detail = "Its worker ended three times while it was alone in hand."
         return replace(kept, state=State.DEAD, code="crash_loop", detail=detail)
-    if action is Action.LATER:
+    if action is Action.LATER or (action is Action.NOTHING and plan.partial):
         return _later(plan, kept)
     if action is Action.HOLD:
         return _held(plan, kept)
+    if follows(plan):
+        return replace(kept, due_s=FOLLOW_S)
     state = State.SYNCED if claim.remote_id is not None else State.ABSENT
     gone = claim.remote_id is None
     return replace(
@@ -152,6 +165,17 @@ def released(plan: Plan, after_s: float = 0.0) -> Settlement:
     return replace(unchanged(plan), claims=plan.claim.claims - 1, due_s=after_s, again=False)
 
 
+def too_slow(plan: Plan, policy: RetryPolicy) -> Settlement:
+    """Return what becomes of an object whose hooks took longer than the time in which it may be sent."""
+    claim = plan.claim
+    attempts = claim.attempts + 1
+    verdict = Verdict(status=Status.NOT_SENT, then=Then.BACKOFF, counted=True)
+    state, due_s, again = _schedule(plan, verdict, attempts, policy, 0.0)
+    detail = "Its payload took longer to build than the time in which it may be sent."
+    kept = replace(unchanged(plan), state=state, due_s=due_s, again=again, attempts=attempts)
+    return replace(kept, code="hook_too_slow", detail=detail, lane=Lane.RETRY)
+
+
 def duplicate(row: Settlement, holder: str, *, waits: bool) -> Settlement:
     """Return the settlement of an object whose remote id another object holds.
 
@@ -161,7 +185,8 @@ def duplicate(row: Settlement, holder: str, *, waits: bool) -> Settlement:
         waits: the other is due or leased, and may yet let go of the id.
     """
     mine = replace(row, remote_id=row.claim.remote_id, synced=False, rests_s=0.0)
-    if waits:
+    if waits:  # it is still in doubt: the other may let go of the id, and then it is looked up once more
+        mine = replace(mine, uncertain=row.claim.uncertain, intent=row.claim.intent, sent=row.claim.sent)
         return replace(
             mine, state=State.WAITING, code="duplicate_remote", waits_for=holder, due_s=PARENT_RECHECK_S[0], again=False
         )
@@ -200,11 +225,11 @@ def _schedule(
     """Return state, seconds until due (None: not), and whether a change since the claim starts it anew."""
     dirty = plan.claim.dirty_since
     dirty_for_s = (plan.claim.now - dirty).total_seconds() if dirty else 0.0
+    quick = verdict.then is Then.NOW and (not verdict.counted or attempts <= QUICK_STEPS)
+    if quick:  # another step of the same try, also where a policy allows a single one
+        return State.PENDING, 0.0, False
     if verdict.counted and retry.exhausted(policy, attempts, dirty_for_s):
         return (State.DEAD, None, True) if verdict.then is not Then.DOUBT else (State.IN_DOUBT, None, False)
-    quick = verdict.then is Then.NOW and (not verdict.counted or attempts <= QUICK_STEPS)
-    if quick:
-        return State.PENDING, 0.0, False
     if verdict.then in (Then.BACKOFF, Then.NOW):
         wait_s = max(retry.backoff(policy, max(attempts - 1, 0)), gate_s)
         return State.RETRYING, wait_s, False
@@ -216,14 +241,18 @@ def _schedule(
 
 
 def _finished(plan: Plan, complete: bool) -> tuple[State, float | None, bool]:
+    if follows(plan):
+        return State.PENDING, FOLLOW_S, True
     if plan.decision.action is Action.DELETE:
         return State.ABSENT, None, True
     return (State.SYNCED, None, True) if complete else (State.PENDING, plan.spec.rest_s, True)
 
 
 def _complete(attempt: Attempt) -> bool:
-    """Whether what the remote took is the payload built in this claim."""
-    return attempt.plan.present and attempt.text == attempt.plan.text and not attempt.plan.partial
+    """Whether what the remote took is the payload built in this claim, and all that was asked."""
+    plan = attempt.plan
+    asked = plan.claim.wanted != Wanted.DELETE or plan.decision.action is Action.DELETE
+    return asked and plan.present and attempt.text == plan.text and not plan.partial
 
 
 def _remote_id(before: str | None, verdict: Verdict, outcome: Outcome) -> str | None:
@@ -286,14 +315,18 @@ def _seen(before: str | None, verdict: Verdict, outcome: Outcome) -> str | None:
 def _intent(attempt: Attempt, verdict: Verdict, outcome: Outcome, uncertain: str) -> str | None:
     if uncertain != "create" or not verdict.intent:
         return None
-    if attempt.intent is None:
+    if attempt.intent is None or verdict.status is Status.NOT_SENT:
         return attempt.plan.claim.intent
+    if applied_nothing(outcome.kind):  # what was known of it before is known still
+        return attempt.intent.text()
     conflict = verdict.look and outcome.kind is OutcomeKind.CONFLICT
     was_conflict = attempt.intent.conflict and attempt.plan.decision.action is Action.LOOKUP and verdict.look
     return replace(attempt.intent, look=verdict.look, conflict=conflict or was_conflict).text()
 
 
-def _wanted(before: int, verdict: Verdict) -> int:
-    if verdict.wanted == "keep":
+def _wanted(plan: Plan, verdict: Verdict) -> int:
+    before = plan.claim.wanted
+    unserved = before == Wanted.DELETE and (plan.decision.action is not Action.DELETE or follows(plan))
+    if verdict.wanted == "keep" or unserved:
         return before
     return max(before, Wanted.VERIFY) if verdict.wanted == "verify" else Wanted.AUTO

@@ -125,6 +125,11 @@ def judge(case: Case, kind: Kind) -> Verdict:
     return _TABLES[case.action](case, kind)
 
 
+def applied_nothing(kind: Kind) -> bool:
+    """Return whether an answer says nothing of the object: the request was not applied, whatever it asked."""
+    return _common(kind) is not None
+
+
 def _common(kind: Kind) -> Verdict | None:
     """What means the same whatever was asked: nothing was applied, and it is not the object's fault."""
     undone = Verdict(status=Status.FAILED, then=Then.GATE, doubt=None, intent=True, wanted="keep", gate=Gate.SHUT)

@@ -10,11 +10,15 @@ from django.db import connections, transaction
 
 from sync import bindings
 from sync.drain.plan import Plan, is_first
+from sync.exceptions import ObjectBusy
 from sync.models.database import alias
 from sync.models.identity import object_id_of
 from sync.types import Outcome, OutcomeKind, Verb, Wanted
 
 logger = logging.getLogger("crudsync.drain")
+
+LOCKED_S = 5.0
+"""When a row is looked at again that somebody had locked: a long transaction is no reason for a storm of reads."""
 
 SHOWING = (Verb.CREATE, Verb.UPDATE, Verb.READ)
 
@@ -43,13 +47,16 @@ def insert(plan: Plan, outcome: Outcome | None = None) -> None:
         outcome = Outcome(kind=OutcomeKind.OK, remote_id=plan.claim.remote_id, data=seen)
     with transaction.atomic(using=using):
         row = unit.create_row(outcome)
-        bindings.name_row(plan.claim.id, object_id_of(row.pk))
+        if not bindings.name_row(plan.claim.id, object_id_of(row.pk)):
+            raise ObjectBusy(f"another worker has inserted the row of {plan.claim.name}")
 
 
 def remove(plan: Plan) -> None:
     """Remove the local row of an object that was asked to go."""
     if plan.claim.wanted == Wanted.DELETE and plan.instance is not None:
-        plan.unit.delete_row()
+        with transaction.atomic(using=alias()):
+            plan.unit.delete_row()
+            bindings.end(plan.claim)
 
 
 def write_back(plan: Plan, outcome: Outcome) -> bool:
@@ -70,7 +77,7 @@ def write_back(plan: Plan, outcome: Outcome) -> bool:
         return False
     if _written(plan, before, changed):
         return True
-    bindings.verify(plan.claim)
+    bindings.verify(plan.claim, after_s=LOCKED_S)
     return False
 
 

@@ -91,6 +91,11 @@ class Speaker(BaseIntegrator):
         """Return the retry policy of the object."""
         return self._spoken().terms(self.spec).retry
 
+    def deadline_s(self) -> float:
+        """Return the longest total deadline of a call, over all object types, in seconds."""
+        spoken = self._spoken()
+        return max(spoken.terms(spec).timeout_s for spec in self.types().values())
+
     def threads(self) -> int:
         """Return how many calls one drain makes at once."""
         return self._spoken().threads

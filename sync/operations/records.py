@@ -13,6 +13,7 @@ from sync.models.database import alias
 
 CHUNK = 5000
 SEGMENTS = 60
+NAMED = "duplicate_remote"
 
 
 def history(object_types: Sequence[str], object_id: str, connection_ids: Sequence[int]) -> QuerySet[Operation]:
@@ -32,8 +33,14 @@ def stale_creates(binding_id: int, remote_id: str) -> list[str]:
     """Return other remote ids that late creates of this object got: doubles, to be named."""
     rows = Operation.objects.using(alias()).filter(
         binding_id=binding_id, verb="create", status=Status.STALE, remote_id__isnull=False
-    )
+    ).exclude(code=NAMED)
     return sorted({str(found) for found in rows.values_list("remote_id", flat=True)} - {remote_id})
+
+
+def name_doubles(binding_id: int) -> None:
+    """Note that the doubles of an object were named: whoever removed them is not told again."""
+    rows = Operation.objects.using(alias()).filter(binding_id=binding_id, verb="create", status=Status.STALE)
+    rows.update(code=NAMED)
 
 
 def sent_since(connection_id: int | str, since_s: float) -> list[tuple[float, int]]:

@@ -15,6 +15,9 @@ from sync.models.clock import now
 from sync.models.database import is_postgres
 
 WORD = re.compile(r"[\w.]+")
+PLAIN = re.compile(r"[0-9A-Za-z-]+")
+"""A number, a UUID: what needs no quoting stands in the statement, since binding a parameter costs more than that."""
+
 COLUMNS = "model, object_id, kind, lane, actor, reason, snapshot, created_at"
 
 
@@ -40,11 +43,15 @@ def add(entry: Entry, using: str) -> None:
     """
     bare = not (entry.actor or entry.reason or entry.snapshot)
     sql, clock = _insert(using, entry.model, entry.kind, entry.lane, bare)
-    params: tuple[Any, ...] = (entry.object_id,)
+    params: tuple[Any, ...] | None = (entry.object_id,)
     if not bare:
-        params = (*params, entry.actor, entry.reason, entry.snapshot)
+        params = (entry.object_id, entry.actor, entry.reason, entry.snapshot)
+    if not clock:
+        params = (*params, now(using))
+    elif bare and PLAIN.fullmatch(entry.object_id):
+        sql, params = sql.replace("%s", f"'{entry.object_id}'"), None
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, params if clock else (*params, now(using)))
+        cursor.execute(sql, params)
 
 
 def add_many(entries: Sequence[Entry], using: str) -> None:

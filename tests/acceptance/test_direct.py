@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from django.db import transaction
@@ -70,10 +71,8 @@ def test_without_a_free_token_a_verb_says_when_to_come_back(
     until = time.monotonic() + 20
     while not sandbox.objects("customers"):  # a bucket that nobody knows yet is empty
         assert time.monotonic() < until
-        try:
+        with suppress(RateLimitExceeded):
             ShopIntegrator("customer", ADA).create_object()
-        except RateLimitExceeded as error:
-            assert 0 < error.retry_after_s <= 10
     began = time.monotonic()
     with pytest.raises(RateLimitExceeded) as caught:
         ShopIntegrator("customer", {"email": "bob@shop.test", "name": "Bob"}).create_object()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -25,7 +26,7 @@ def test_parents_go_first_whatever_the_order_and_a_cycle_is_closed_by_an_update(
 ) -> None:
     with transaction.atomic():
         chain = [Category.objects.create(name=f"Level {n}", slug=f"level-{n}") for n in range(4)]
-        for child, parent in zip(chain, chain[1:], strict=False):  # the first is the deepest
+        for child, parent in itertools.pairwise(chain):  # the first is the deepest
             Category.objects.filter(pk=child.pk).update(parent=parent)
         one, two = (Category.objects.create(name=name, slug=name) for name in ("egg", "hen"))
         for each, other in ((one, two), (two, one)):
@@ -65,6 +66,7 @@ def test_a_child_of_a_dead_parent_is_held_with_the_reason_and_revived_by_the_par
     assert f"customer:{customer.pk}" in held.detail
     assert sandbox.calls("orders") == []
     sandbox.clear_faults()
+    account(options={})
     customer.name = "Ada Again"
     customer.save()
     until_equal(sweeping=True)

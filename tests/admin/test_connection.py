@@ -237,7 +237,7 @@ def test_the_form_says_how_the_account_stands(
     bind(product, state=State.PENDING, due_at=timezone.now(), dirty_since=timezone.now() - dt.timedelta(seconds=75))
     bind(product, object_id="77", state=State.HELD)
     text = page(admin, f"{LIST}{connection.pk}/change/")
-    assert f'/admin/crudsync/binding/?connection__id__exact={connection.pk}&amp;state__exact=held' in text
+    assert f"/admin/crudsync/binding/?connection__id__exact={connection.pk}&amp;state__exact=held" in text
     assert re.search(r"1, the oldest for 7[56] s", text)
     assert f"/admin/crudsync/operation/?connection__id__exact={connection.pk}" in text
 

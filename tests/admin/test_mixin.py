@@ -306,3 +306,15 @@ def test_the_next_attempt_is_told_as_seen_from_now(
 )
 def test_an_answer_names_its_status_once(values: dict[str, Any], said: str) -> None:
     assert show.answer(Operation(**values)) == said
+
+
+def test_a_gate_that_repeats_an_object_s_reason_is_shown_once(
+    admin: Client, product: Product, bind: Callable[..., Binding]
+) -> None:
+    bind(product, state=State.RETRYING, due_at=timezone.now(), code="unavailable", detail="it said 503")
+    until = timezone.now() + dt.timedelta(seconds=60)
+    Gate.objects.update(blocked_until=until, reason="it said 503")
+    assert page(admin, history_of(product)).count("it said 503") == 1
+    Gate.objects.update(blocked_until=until, reason="nobody answers")
+    text = page(admin, history_of(product))
+    assert "unavailable: it said 503; shut until" in text

@@ -212,6 +212,9 @@ class MemoryIntegrator:
     def threads(self) -> int:
         return self.workers
 
+    def deadline_s(self) -> float:
+        return 10.0
+
     def limits(self, verb: Verb) -> Sequence[RateLimit]:
         return self.rate_limits
 

@@ -320,7 +320,7 @@ def test_the_page_shows_what_was_changed_last_first(client):
     client.remote.seed("contacts", 40)
     client("PATCH", "/contacts/contacts_00000001", {"name": "changed"})
     shown = client("GET", "/").text
-    assert '<td>contacts_00000001</td>' in shown
+    assert "<td>contacts_00000001</td>" in shown
     assert shown.index("<td>contacts_00000001</td>") < shown.index("<td>contacts_00000040</td>")
 
 
