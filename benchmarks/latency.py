@@ -95,6 +95,7 @@ def _figures(times: list[tuple[float, float, str, float]], applied: dict[str, fl
         "bare_call_p99_ms": _ms(percentile(calls, 99)),
         "bare_round_trip_p50_ms": _ms(percentile(trips, 50)),
         "bare_round_trip_p99_ms": _ms(percentile(trips, 99)),
+        "ratio_p99_to_bare_p99": round(percentile(ours, 99) / (percentile(calls, 99) + percentile(trips, 99)), 3),
         "fsync_ms": _ms(fsync),
     }
 

@@ -67,9 +67,9 @@ class SyncAdminMixin(_Base):
             rows = list(bindings_of(model_label(type(obj)), [object_id_of(obj.pk)]))
         return show.badges(rows, changed=getattr(obj, CHANGED, False))
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the actions, with ours where the user may change objects."""
-        actions: dict[str, Any] = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request, *args, **kwargs)
         popup = "_popup" in request.GET or "_popup" in request.POST
         if self.actions is not None and not popup and self.has_change_permission(request):
             actions[ACTION] = (type(self)._crudsync_resync, ACTION, _("Resync selected"))

@@ -45,6 +45,7 @@ class ReadOnlyAdmin(_ModelAdmin):
         """Nobody removes rows by hand; retention does."""
         return False
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions, without Django's own delete."""
-        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+    def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the actions, without Django's own delete; later Djangos say where they are shown."""
+        found = super().get_actions(request, *args, **kwargs)
+        return {name: action for name, action in found.items() if name != "delete_selected"}

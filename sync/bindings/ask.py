@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 
 from sync.bindings.leases import fold
@@ -12,6 +13,8 @@ from sync.models.database import alias, in_transaction
 from sync.types import Lane, Wanted
 
 CHUNK = 1000
+LONGEST = 200
+"""Of an object id, in characters."""
 
 FIRST = "new:"
 """How the object id begins while an object created at the remote first has no row yet."""
@@ -145,9 +148,14 @@ def by_remote_id(connection_id: int, object_type: str, remote_id: str, model: st
         connection_id=connection_id,
         object_type=object_type,
         remote_id=remote_id,
-        defaults={"object_id": f"{ROWLESS}{remote_id}"[:200], "model": model, "state": State.SYNCED},
+        defaults={"object_id": _rowless(remote_id), "model": model, "state": State.SYNCED},
     )
     return row.object_id
+
+
+def _rowless(remote_id: str) -> str:
+    name = f"{ROWLESS}{remote_id}"
+    return name if len(name) <= LONGEST else f"{ROWLESS}{hashlib.sha256(remote_id.encode()).hexdigest()}"
 
 
 def _chunks(object_ids: Iterable[str]) -> Iterable[list[str]]:

@@ -42,7 +42,8 @@ def claim(connection_id: int, limit: int, lease_s: float, using: str) -> list[Cl
     due: list[tuple[Any, ...]] = []
     for lane in Lane:
         rows = Binding.objects.using(using).filter(connection_id=connection_id, lane=lane, due_at__lte=at)
-        fields = ("id", "lane", "leased", "due_at", "lease_token")
+        rows = rows.annotate(alone=Q(leased=True) | Q(claims__gt=0))  # claims are left of a lease that ran out
+        fields = ("id", "lane", "alone", "due_at", "lease_token")
         due.extend(rows.order_by("due_at").values_list(*fields)[:limit])
     picked = share(due, limit)
     until = at + dt.timedelta(seconds=lease_s)
@@ -113,7 +114,8 @@ def _merge(binding: Binding, row: Fold, at: dt.datetime, using: str) -> None:
     }
     if row.snapshot is not None:
         values["snapshot"] = row.snapshot
-    if binding.due_at is None and binding.state != State.IN_DOUBT:
+    held = binding.state == State.HELD and not binding.leased
+    if held or (binding.due_at is None and binding.state != State.IN_DOUBT):
         values["due_at"] = max(at, binding.rests_until or at)
     if row.urgent and binding.due_at is not None and binding.due_at > at and not binding.leased:
         values |= {"due_at": at, "attempts": 0}

@@ -38,11 +38,12 @@ def share(due: Sequence[tuple[Any, ...]], limit: int, rng: random.Random | None 
         taken = lanes[lane][: max(left - later, 0)]
         left -= len(taken)
         picked.extend(taken)
-    return _alone(picked)
+    return _alone(picked, rng or random)
 
 
-def _alone(picked: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _alone(picked: list[tuple[Any, ...]], rng: random.Random | Any) -> list[tuple[Any, ...]]:
+    """Cut before the first that must go alone; now and then it goes at once, or it would block its lane for ever."""
     for place, row in enumerate(picked):
         if row[2]:
-            return picked[:place] or [row]
+            return [row] if place == 0 or rng.random() < TENTH else picked[:place]
     return picked

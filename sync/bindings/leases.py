@@ -75,7 +75,7 @@ def claim_one(row: Fold, lease_s: float) -> Claimed:
         at = now(using)
         if binding.leased and binding.due_at is not None and binding.due_at > at:
             raise ObjectBusy(f"{row.object_type} {row.object_id} is being sent by a worker", hint="try again later")
-        lone = binding.leased
+        lone = binding.leased or binding.claims > 0
         until = at + dt.timedelta(seconds=lease_s)
         swapped = rows.filter(lease_token=binding.lease_token).update(
             lease_token=binding.lease_token + 1, claims=binding.claims + 1, leased=True, due_at=until

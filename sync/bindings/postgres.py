@@ -28,6 +28,7 @@ ON CONFLICT (connection_id, object_type, object_id) DO UPDATE SET
     snapshot = coalesce(excluded.snapshot, b.snapshot),
     dirty_since = coalesce(b.dirty_since, excluded.dirty_since),
     due_at = CASE WHEN b.state = 'in_doubt' THEN b.due_at
+                  WHEN b.state = 'held' AND NOT b.leased THEN greatest(statement_timestamp(), b.rests_until)
                   ELSE coalesce(b.due_at, greatest(statement_timestamp(), b.rests_until)) END,
     attempts = CASE WHEN b.state IN ('dead', 'held') THEN 0 ELSE b.attempts END,
     claims = CASE WHEN b.state IN ('dead', 'held') THEN 0 ELSE b.claims END,
@@ -47,7 +48,7 @@ WHERE id IN (
 """
 
 LANE = """
-    lane{n} AS (SELECT id, lane, leased, due_at FROM crudsync_binding
+    lane{n} AS (SELECT id, lane, leased OR claims > 0 AS leased, due_at FROM crudsync_binding
         WHERE connection_id = %s AND lane = {n} AND due_at <= statement_timestamp()
         ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"""
 

@@ -57,6 +57,10 @@ MESSAGES: dict[str, Message] = {
         meaning="MySQL or MariaDB runs under REPEATABLE READ",
         hint="Set OPTIONS['isolation_level'] = 'read committed' for this database.",
     ),
+    "E009": Message(
+        meaning="A registered model's primary key may be longer than the 200 characters that name an object",
+        hint="Give the model a shorter key, and send the long one as a field.",
+    ),
     "W001": Message(
         meaning="A reference to a secret names nothing in this process",
         hint="Set it wherever workers run; a connection's own credentials go without it.",

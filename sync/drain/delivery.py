@@ -21,7 +21,7 @@ from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
 from sync.exceptions import CrudSyncError, RateLimitExceeded
 from sync.faults import point
-from sync.types import Answer, Grant, Outcome, Wanted
+from sync.types import Answer, Grant, Outcome, RateLimit, Wanted
 
 AHEAD = 2
 """So many rounds of threads are journaled ahead of the one in the air: a worker that dies leaves no more in doubt."""
@@ -50,6 +50,9 @@ class Tally:
     released: int = 0
 
 
+Limits = tuple[RateLimit, ...]
+
+
 @dataclass(slots=True)
 class Pace:
     """When tokens ran out: seconds until the next one, None while there are some.
@@ -59,8 +62,7 @@ class Pace:
 
     next_token_s: float | None = None
     late: bool = False
-    grants: deque[Grant] = field(default_factory=deque)
-    key: tuple[str, str] = ("", "")
+    grants: dict[Limits, deque[Grant]] = field(default_factory=dict)
 
 
 class Delivery:
@@ -159,16 +161,14 @@ class Delivery:
         if chosen:
             self._dispatch(chosen)
         elif not self.senders.under_way and self._todo:
-            self._release_all(self.pace.next_token_s or 0.0)
+            self._put_off(self.pace.next_token_s or 0.0)
 
     def _grant(self, parcel: Parcel, n: int) -> Grant | None:
         """Return a token for this parcel, None where none is to be had in time."""
-        pace = self.pace
-        if parcel.bucket != pace.key:  # tokens of one endpoint and method are no use for another
-            pace.grants.clear()
-            pace.key = parcel.bucket
-        while pace.grants:
-            grant = pace.grants.popleft()
+        pace, limits = self.pace, tuple(parcel.limits)
+        mine = pace.grants.setdefault(limits, deque())  # tokens are good for whatever counts against the same limits
+        while mine:
+            grant = mine.popleft()
             if grant.until > time.monotonic():
                 return grant
         horizon_s = min(self.slice_end, self.window_end) - time.monotonic()
@@ -176,15 +176,15 @@ class Delivery:
             return None
         try:
             grants = ratelimit.take(
-                self.connection_id, parcel.limits, n, horizon_s=horizon_s, seed=operations.sent_since
+                self.connection_id, limits, n, horizon_s=horizon_s, seed=operations.sent_since
             )
         except RateLimitExceeded as error:
             pace.next_token_s = error.retry_after_s
             return None
-        pace.grants.extend(grants.granted)
-        pace.next_token_s = None if pace.grants else grants.retry_after_s
-        pace.late = not pace.grants and grants.retry_after_s > horizon_s
-        return pace.grants.popleft() if pace.grants else None
+        mine.extend(grants.granted)
+        pace.next_token_s = None if mine else grants.retry_after_s
+        pace.late = not mine and grants.retry_after_s > horizon_s
+        return mine.popleft() if mine else None
 
     def _dispatch(self, chosen: Sequence[tuple[Parcel, Grant]]) -> None:
         """Journal and send. What cannot be built is settled as its own fault."""
@@ -273,6 +273,20 @@ class Delivery:
     def _close_refused(self, refused: Sequence[Result]) -> None:
         """A refused batch applied nothing: close its operations, its halves follow under the same lease."""
         operations.finish([result.finished for result in refused])
+
+    def _put_off(self, after_s: float) -> None:
+        """Release what has no token; where other limits hold for some of the rest, that goes on meanwhile."""
+        limits = tuple(self._todo[0].limits)
+        others = deque(parcel for parcel in self._todo if tuple(parcel.limits) != limits)
+        if not others:
+            self._release_all(after_s)
+            return
+        for parcel in self._todo:
+            if tuple(parcel.limits) == limits:
+                self._others.extend(released(item.plan, after_s=after_s) for item in parcel.attempts)
+                self.tally.released += len(parcel.attempts)
+        self._todo = others
+        self.pace.next_token_s, self.pace.late = None, False
 
     def _release_all(self, after_s: float) -> None:
         for parcel in self._todo:

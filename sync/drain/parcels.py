@@ -12,10 +12,7 @@ from sync.types import RateLimit, Request, Verb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """Attempts that go out in one request, and the limits that it counts against.
-
-    ``bucket`` is (endpoint, method): tokens are interchangeable within one.
-    """
+    """Attempts that go out in one request, and the limits that it counts against."""
 
     attempts: tuple[Attempt, ...]
     bulk: bool = False
@@ -29,11 +26,6 @@ class Parcel:
     def overridden(self) -> bool:
         """Whether its integrator has a verb of its own for it."""
         return bool(self.unit.overrides(self.attempts[0].verb))
-
-    @property
-    def bucket(self) -> tuple[str, str]:
-        """What its token is good for."""
-        return (self.attempts[0].call.object_type, self.attempts[0].verb.value)
 
     @property
     def limits(self) -> Sequence[RateLimit]:

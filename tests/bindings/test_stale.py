@@ -76,18 +76,31 @@ def test_a_stale_result_asks_for_a_verifying_read(claimed: Claimed) -> None:
     assert (row.wanted, row.seq, row.lane, row.actor) == (Wanted.VERIFY, claimed.seq + 1, Lane.LIVE, "ann")
 
 
-def test_an_attempt_is_given_back_to_those_that_still_try(connection: Connection, fold: Folder) -> None:
-    fold("1", "2", "3", "4")
+def test_an_attempt_is_given_back_and_revives_what_it_had_made_dead(connection: Connection, fold: Folder) -> None:
+    fold("1", "2", "3", "4", "5")
     for object_id, values in {
         "1": {"attempts": 2},
         "2": {"attempts": 0},
         "3": {"attempts": 5, "state": State.DEAD},
         "4": {"attempts": 1, "state": State.HELD},
+        "5": {"attempts": 1, "state": State.DEAD, "code": "crash_loop", "due_at": None},
     }.items():
         Binding.objects.filter(object_id=object_id).update(**values)
     bindings.give_back(Binding.objects.values_list("pk", flat=True))
-    assert list(Binding.objects.order_by("object_id").values_list("attempts", flat=True)) == [1, 0, 5, 1]
+    assert list(Binding.objects.order_by("object_id").values_list("attempts", flat=True)) == [1, 0, 4, 1, 1]
+    assert Binding.objects.get(object_id="3").state == State.RETRYING
+    assert Binding.objects.get(object_id="5").state == State.DEAD
     bindings.give_back([])
+
+
+def test_as_many_attempts_are_given_back_as_there_were_failures(connection: Connection, fold: Folder) -> None:
+    fold("1")
+    Binding.objects.update(attempts=3)
+    pk = Binding.objects.get().pk
+    bindings.give_back([pk, pk])
+    assert Binding.objects.get().attempts == 1
+    bindings.give_back([pk, pk, pk])
+    assert Binding.objects.get().attempts == 0
 
 
 def test_the_next_due_time_is_that_of_any_lane(connection: Connection, fold: Folder) -> None:

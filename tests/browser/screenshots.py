@@ -32,7 +32,7 @@ def main() -> int:
             _changed(page, site)
             _took(page, f"{site.admin}shop/product/?o=1", "products")
             stage.product(page, site, "SKU-00001")
-            _took(page, page.url.replace("/change/", "/crudsync/"), "history", opened=True)
+            _took(page, page.url.replace("/change/", "/crudsync/"), "history")
             _took(page, f"{site.admin}crudsync/connection/1/change/", "connection")
             _took(page, f"{site.remote.url.rstrip('/')}/?refresh=0", "sandbox")
         with stage.logged_in(browser, site, viewport=stage.PHONE, is_mobile=True, color_scheme="dark") as page:

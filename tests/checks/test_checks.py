@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet
 from django.contrib.auth.models import Group, User
 from django.core.checks import CheckMessage
 from django.core.checks import registry as django_checks
+from django.db.models import CharField
 from django.test import override_settings
 
 from sync import registry
@@ -222,6 +223,12 @@ class TestDatabases:
             found = check_databases()
         assert ids(found) == ["E006"]
         assert found[0].obj is Group
+
+    def test_a_key_that_is_too_long_to_name_an_object_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        integrator(spec("group"))
+        assert ids(check_databases()) == []
+        monkeypatch.setattr(Group._meta, "pk", CharField(max_length=201))
+        assert ids(check_databases()) == ["E009"]
 
     @pytest.mark.parametrize(
         ("vendor", "options", "named"),

@@ -49,7 +49,9 @@ def render(remote: SandboxRemote, request: Request) -> Reply:
     tables = [_collection(held, remote.config.of(held.name)) for held in collections]
     requests = [_request(entry) for entry in islice(reversed(remote.journal.entries), REQUESTS)]
     again = '<a href="/">Refresh by itself</a>' if still else '<a href="/?refresh=0">Stop refreshing</a>'
-    links = " · ".join(f'<a href="#{escape(held.name)}">{escape(held.name)} {len(held.items)}</a>' for held in collections)
+    links = " · ".join(
+        f'<a href="#{escape(held.name)}">{escape(held.name)} {len(held.items)}</a>' for held in collections
+    )
     html = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Sandbox remote</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
