@@ -2,8 +2,8 @@
 
 Run ``python -m benchmarks.capture [--saves 50] [--rounds 31] [--json]``. Every figure is the median of ratios of two
 measurements taken in turn. ``ratio_to_plain_save`` is that of saves one after the other: each rings, and all but the
-first find that somebody has rung already. ``ratio_publishing`` is that of saves so far apart that a worker has heard the
-ring before: each publishes a message. One ``.delay()`` a save (``ratio_of_delay``) publishes always.
+first find that somebody has rung already. ``ratio_publishing`` is that of saves so far apart that a worker has heard
+the ring before: each publishes a message. One ``.delay()`` a save (``ratio_of_delay``) publishes always.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How long a saved row takes to reach the remote, against the bare HTTP call plus a bare Celery round trip.
 
-Run ``python -m benchmarks.latency [--saves 300] [--json]``. The system is idle: one worker process, one row at a time, the
-next one after the last has been settled. The remote takes the time at which it has read the request. The three are
+Run ``python -m benchmarks.latency [--saves 300] [--json]``. The system is idle: one worker process, one row at a time,
+the next one after the last has been settled. The remote takes the time at which it has read the request. The three are
 measured in turn. Both ratios are against the *median* of the bare ones.
 """
 

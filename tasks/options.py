@@ -19,4 +19,6 @@ OPTIONS: dict[str, Any] = {
 def time_limit_s() -> int:
     """Return how long a drain may last before its process is ended: a hook that never returns must not stop it all."""
     settings = conf.current()
-    return math.ceil(settings.slice_s + 2 * (settings.window_s + settings.timeout_s + settings.settle_s))
+    own = [float(each.get("timeout_s") or 0.0) for each in settings.integrators.values()]
+    timeout_s = max([settings.timeout_s, *own])
+    return math.ceil(settings.slice_s + 2 * (settings.window_s + timeout_s + settings.settle_s))

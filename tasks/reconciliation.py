@@ -18,7 +18,7 @@ from .records import keep
 logger = logging.getLogger("crudsync.tasks")
 
 PAGE_WAIT_S = 60.0
-"""How long a page of a listing waits for its token; a listing that gets none says nothing, and the next run tries again."""
+"""How long a page waits for its token. A listing that gets none says nothing; the next run tries again."""
 
 
 @shared_task(bind=True, name="crudsync.reconcile", **OPTIONS)

@@ -74,10 +74,10 @@ RETURNING {COLUMNS}, due_at, statement_timestamp()
 FEW = 8
 """So many due objects are leased in one step: on an idle system that is all of them."""
 
-LEASE_FEW = (
-    "WITH"
-    + ",".join(LANE.format(n=n) for n in range(3))
-    + f""",
+LANES = ",".join(LANE.format(n=n) for n in range(3))
+
+LEASE_FEW = f"""
+WITH {LANES},
     due AS MATERIALIZED (SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2),
     few AS (SELECT count(*) AS n, count(*) <= %s AND NOT coalesce(bool_or(leased), false) AS yes FROM due),
     taken AS (
@@ -86,8 +86,7 @@ LEASE_FEW = (
         WHERE id = ANY(ARRAY(SELECT id FROM due)) AND (SELECT yes FROM few) AND {UNFLUSHED}
         RETURNING {COLUMNS}, due_at, statement_timestamp())
 SELECT (SELECT n FROM few), taken.* FROM (SELECT 1) AS one LEFT JOIN taken ON true ORDER BY taken.lane, taken.id
-"""
-)
+"""  # noqa: S608 - constants of ours
 
 LOCKED = """
     locked AS MATERIALIZED (

@@ -110,7 +110,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "W017": Message(
         meaning="Nothing schedules the sweep, so a lost doorbell or a retry waits for the next save",
-        hint="Add CELERY_BEAT_SCHEDULE |= schedule() from tasks.schedule, and run beat.",
+        hint="Add CELERY_BEAT_SCHEDULE |= schedule(), with from sync import schedule, and run beat.",
         deploy=True,
     ),
     "W018": Message(
@@ -130,7 +130,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "I003": Message(
         meaning="The project has a tasks package of its own: the one of crudsync is loaded as crudsync_tasks",
-        hint="Import schedule from crudsync_tasks.schedule.",
+        hint="Nothing is missing: from sync import schedule works all the same.",
         deploy=True,
     ),
 }

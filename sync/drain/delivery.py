@@ -175,9 +175,7 @@ class Delivery:
         if horizon_s <= 0:
             return None
         try:
-            grants = ratelimit.take(
-                self.connection_id, limits, n, horizon_s=horizon_s, seed=operations.sent_since
-            )
+            grants = ratelimit.take(self.connection_id, limits, n, horizon_s=horizon_s, seed=operations.sent_since)
         except RateLimitExceeded as error:
             pace.next_token_s = error.retry_after_s
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
@@ -13,14 +14,14 @@ from sync import bindings, conf
 from sync.bindings import Claimed, Fold
 from sync.connectors.classify import to_error
 from sync.drain import gate
-from sync.drain.decide import Action
+from sync.drain.decide import Action, Decision
 from sync.drain.delivery import Delivery, Tally
 from sync.drain.gate import Pass, Passage
 from sync.drain.interpret import Interpreter
 from sync.drain.plan import Plan, Planner
 from sync.drain.recorder import settle
 from sync.drain.send import Senders
-from sync.drain.settling import without_call
+from sync.drain.settling import released, without_call
 from sync.drain.writeback import remove
 from sync.exceptions import InTransaction, ObjectBusy, RateLimitExceeded, RemoteError
 from sync.models import Connection
@@ -29,8 +30,17 @@ from sync.models.identity import object_id_of
 from sync.registry import model_label
 from sync.types import Lane, Outcome, OutcomeKind, Verb, Wanted
 
+NEITHER = Decision(action=Action.LATER, code="busy")
+
 STEPS = 4
 """A verb may need a look-up or a fresh token first; each is a claim and a call of its own."""
+
+SERVED = {
+    Verb.CREATE: (Action.CREATE, Action.REPLAY, Action.UPDATE),
+    Verb.UPDATE: (Action.CREATE, Action.REPLAY, Action.UPDATE),
+    Verb.DELETE: (Action.DELETE,),
+}
+"""What ends a verb; a look-up, or a replay before a delete, is a step on the way."""
 
 WANTED = {Verb.CREATE: Wanted.PUSH, Verb.UPDATE: Wanted.PUSH, Verb.DELETE: Wanted.DELETE}
 
@@ -53,16 +63,19 @@ def run(unit: Any, verb: Verb, object_id: str) -> Outcome:
         ObjectError: the payload cannot be built.
         RemoteError: the remote, or the way to it, said no; what that means is recorded, and the worker goes on.
     """
-    passage, lease_s = _admitted(unit.connection)
-    name = _object_id(unit, verb, object_id)
+    admitted = _admitted(unit)
     try:
-        for _ in range(STEPS):
-            outcome = _patiently(unit, verb, name, passage, lease_s)
-            if outcome is not None:
-                return outcome
-    except Exception:
-        bindings.forget_first(unit.connection.pk, unit.object_type, name)
-        raise
+        name = _object_id(unit, verb, object_id)
+        try:
+            for _ in range(STEPS):
+                outcome = _patiently(unit, verb, name, admitted)
+                if outcome is not None:
+                    return outcome
+        except Exception:
+            bindings.forget_first(unit.connection.pk, unit.object_type, name)
+            raise
+    finally:
+        gate.give_back(admitted.passage)
     raise ObjectBusy(f"{unit.object_type} {object_id} needs more steps; the worker goes on with it")
 
 
@@ -82,33 +95,45 @@ def run_many(units: Sequence[Any], verb: Verb) -> list[Outcome]:
     """
     if not units:
         return []
-    passage, lease_s = _admitted(units[0].connection)
-    began = time.monotonic()
-    planner = Planner(passage.connection)
-    claims = [_claim(unit, verb, object_id_of(unit.instance.pk), lease_s) for unit in units]
-    delivery, _ = _deliver(planner, passage, planner.build(claims), began, lease_s)
+    admitted = _admitted(units[0])
+    try:
+        began = time.monotonic()
+        planner = Planner(admitted.passage.connection)
+        claims = _claims(units, verb, admitted.lease_s)
+        delivery, _ = _deliver(planner, admitted, planner.build(claims), began)
+    finally:
+        gate.give_back(admitted.passage)
     lost = Outcome(kind=OutcomeKind.NO_TOKEN, code="not_sent", detail="It was not sent; the worker goes on with it.")
     return [delivery.outcomes.get(claim.id, lost) for claim in claims]
 
 
-def _admitted(connection: Connection) -> tuple[Passage, float]:
-    """Return what the gate says, and the length of a lease in seconds."""
+@dataclass(slots=True)
+class Admitted:
+    """What the gate says, the length of a lease in seconds, and how often credentials were renewed."""
+
+    passage: Passage
+    lease_s: float
+    renewals: int = 0
+
+
+def _admitted(unit: Any) -> Admitted:
+    connection: Connection = unit.connection
     if connections[alias()].in_atomic_block and not conf.current().inline:
         raise InTransaction("a call to the remote was asked for inside an open transaction")
     settings = conf.current()
-    lease_s = settings.window_s + settings.timeout_s + settings.settle_s
+    lease_s = settings.window_s + unit.deadline_s() + settings.settle_s
     passage = gate.ask(connection.pk, lease_s)
     if passage is None or passage.let is Pass.SHUT:
         raise ObjectBusy(f"connection {connection} is paused or shut", hint="see its gate in the admin")
-    return passage, lease_s
+    return Admitted(passage, lease_s)
 
 
-def _patiently(unit: Any, verb: Verb, object_id: str, passage: Passage, lease_s: float) -> Outcome | None:
+def _patiently(unit: Any, verb: Verb, object_id: str, admitted: Admitted) -> Outcome | None:
     """Take a step, and where no token is free wait for one, ``wait_s`` at the most."""
     until = time.monotonic() + conf.current().wait_s
     while True:
         try:
-            return _step(unit, verb, object_id, passage, lease_s)
+            return _step(unit, verb, object_id, admitted)
         except RateLimitExceeded as error:
             if time.monotonic() + error.retry_after_s > until:
                 raise
@@ -124,10 +149,10 @@ def _object_id(unit: Any, verb: Verb, object_id: str) -> str:
     return bindings.by_remote_id(unit.connection.pk, unit.object_type, object_id, model_label(unit.spec.model))
 
 
-def _step(unit: Any, verb: Verb, object_id: str, passage: Passage, lease_s: float) -> Outcome | None:
+def _step(unit: Any, verb: Verb, object_id: str, admitted: Admitted) -> Outcome | None:
     began = time.monotonic()
-    planner = Planner(passage.connection)
-    claim = _claim(unit, verb, object_id, lease_s)
+    planner = Planner(admitted.passage.connection)
+    claim = _claim(unit, verb, object_id, admitted.lease_s)
     plan = planner.plan_for(claim, unit)
     if plan.error is not None:
         _settle([plan])
@@ -137,23 +162,21 @@ def _step(unit: Any, verb: Verb, object_id: str, passage: Passage, lease_s: floa
         if plan.decision.action is Action.NOTHING:
             remove(plan)
         return _without_call(plan)
-    delivery, interpreter = _deliver(planner, passage, [plan], began, lease_s)
-    return _judged(delivery, interpreter, plan)
+    delivery, interpreter = _deliver(planner, admitted, [plan], began)
+    return _judged(delivery, interpreter, plan, verb)
 
 
-def _deliver(
-    planner: Planner, passage: Passage, plans: list[Plan], began: float, lease_s: float
-) -> tuple[Delivery, Interpreter]:
+def _deliver(planner: Planner, admitted: Admitted, plans: list[Plan], began: float) -> tuple[Delivery, Interpreter]:
     unit = plans[0].unit or planner.speaker()
     senders = Senders(min(len(plans), unit.threads()), unit.transmit)
-    interpreter = Interpreter(passage, planner.types)
+    interpreter = Interpreter(admitted.passage, planner.types, renewals=admitted.renewals)
     settings = conf.current()
     delivery = Delivery(
-        passage.connection.pk,
+        admitted.passage.connection.pk,
         senders,
         interpreter,
         window_end=began + settings.window_s,
-        lease_end=began + lease_s,
+        lease_end=began + admitted.lease_s,
         slice_end=began + settings.wait_s,
         task_id="",
         tally=Tally(),
@@ -163,10 +186,11 @@ def _deliver(
         delivery.run(plans)
     finally:
         senders.close()
+    admitted.renewals = interpreter.renewals
     return delivery, interpreter
 
 
-def _judged(delivery: Delivery, interpreter: Interpreter, plan: Plan) -> Outcome | None:
+def _judged(delivery: Delivery, interpreter: Interpreter, plan: Plan, verb: Verb) -> Outcome | None:
     outcome = interpreter.last
     if outcome is None:
         raise RateLimitExceeded(retry_after_s=delivery.pace.next_token_s or 0.0)
@@ -175,8 +199,9 @@ def _judged(delivery: Delivery, interpreter: Interpreter, plan: Plan) -> Outcome
     if outcome.ok and interpreter.last_error is not None:  # the remote agreed, the row here could not follow
         raise interpreter.last_error
     if outcome.ok:
-        served = plan.decision.action in (Action.CREATE, Action.REPLAY, Action.UPDATE, Action.DELETE)
-        return outcome if served else None
+        return outcome if plan.decision.action in SERVED[verb] else None
+    if outcome.kind is OutcomeKind.UNAUTHORIZED and not interpreter.shut:  # the credentials are new: once more
+        return None
     if isinstance(interpreter.last_error, RemoteError):
         raise interpreter.last_error
     raise to_error(outcome)
@@ -192,6 +217,19 @@ def _claim(unit: Any, verb: Verb, object_id: str, lease_s: float) -> Claimed:
         wanted=WANTED[verb],
     )
     return bindings.claim_one(row, lease_s)
+
+
+def _claims(units: Sequence[Any], verb: Verb, lease_s: float) -> list[Claimed]:
+    """Claim all, or none: where a worker holds one of them, the others are let go again."""
+    claims: list[Claimed] = []
+    try:
+        for unit in units:
+            claims.append(_claim(unit, verb, object_id_of(unit.instance.pk), lease_s))
+    except Exception:
+        let_go = [released(Plan(claim=claim, spec=unit.spec, decision=NEITHER)) for claim in claims]
+        settle([], let_go, parents=(), deadline=time.monotonic() + conf.current().settle_s)
+        raise
+    return claims
 
 
 def _without_call(plan: Plan) -> Outcome:

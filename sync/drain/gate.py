@@ -107,17 +107,13 @@ def open_(connection_id: int, probe_token: str) -> bool:
         False where another answer has shut it since the probe was won.
     """
     mine = Gate.objects.using(alias()).filter(connection_id=connection_id, probe_token=probe_token)
-    return bool(
-        mine.update(blocked_until=None, reason="", closures=0, probe_token="", probe_until=None, streak=[])
-    )
+    return bool(mine.update(blocked_until=None, reason="", closures=0, probe_token="", probe_until=None, streak=[]))
 
 
 def give_back(passage: Passage) -> None:
     """Give back a probe that got no answer: nothing was due, no token free, or the object needed no call."""
     if passage.probe_token:
-        mine = Gate.objects.using(alias()).filter(
-            connection_id=passage.connection.pk, probe_token=passage.probe_token
-        )
+        mine = Gate.objects.using(alias()).filter(connection_id=passage.connection.pk, probe_token=passage.probe_token)
         mine.update(probe_token="", probe_until=None)
 
 

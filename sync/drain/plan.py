@@ -168,8 +168,6 @@ class Planner:
             decision = Decision(action=Action.CRASHED, code="crash_loop")
             return Plan(claim=claim, spec=spec, decision=decision)
         try:
-            if claim.id in self._broken:
-                raise self._broken[claim.id]
             return self._known(claim, spec, unit, parents)
         except ParentNotSynced as error:
             return self._waits(claim, spec, error.parent, unit)
@@ -187,6 +185,8 @@ class Planner:
     def _known(
         self, claim: Claimed, spec: ObjectTypeSpec, unit: tuple[Any, Model] | None, parents: dict[str, Parent]
     ) -> Plan:
+        if claim.id in self._broken:
+            raise self._broken[claim.id]
         if is_first(claim):
             return self._first(claim, spec, unit[0] if unit else None)
         if is_rowless(claim):
@@ -249,9 +249,7 @@ class Planner:
         if claim.wanted == Wanted.DELETE:  # no payload, no parent is needed for that
             intent = Intent.parse(claim.intent)
             facts = self._facts(claim, spec, intent, present=False, keep=False, equal=False)
-            return Plan(
-                claim=claim, spec=spec, decision=decide(facts), unit=speaker, instance=instance, intent=intent
-            )
+            return Plan(claim=claim, spec=spec, decision=decide(facts), unit=speaker, instance=instance, intent=intent)
         ids: dict[str, str | None] = {}
         partial = ""
         for parent, name in self._references(spec, speaker):

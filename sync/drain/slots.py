@@ -14,7 +14,8 @@ from sync.models.database import UNFLUSHED, alias, is_postgres
 
 TAKE = f"""
 UPDATE crudsync_slot SET holder = %s, expires_at = statement_timestamp() + make_interval(secs => %s)
-WHERE id = (SELECT id FROM crudsync_slot WHERE connection_id = %s AND number < %s AND expires_at <= statement_timestamp()
+WHERE id = (SELECT id FROM crudsync_slot
+            WHERE connection_id = %s AND number < %s AND expires_at <= statement_timestamp()
             ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED) AND {UNFLUSHED}
 RETURNING id
 """  # noqa: S608 - a constant of ours

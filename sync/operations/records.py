@@ -31,9 +31,11 @@ def history(object_types: Sequence[str], object_id: str, connection_ids: Sequenc
 
 def stale_creates(binding_id: int, remote_id: str) -> list[str]:
     """Return other remote ids that late creates of this object got: doubles, to be named."""
-    rows = Operation.objects.using(alias()).filter(
-        binding_id=binding_id, verb="create", status=Status.STALE, remote_id__isnull=False
-    ).exclude(code=NAMED)
+    rows = (
+        Operation.objects.using(alias())
+        .filter(binding_id=binding_id, verb="create", status=Status.STALE, remote_id__isnull=False)
+        .exclude(code=NAMED)
+    )
     return sorted({str(found) for found in rows.values_list("remote_id", flat=True)} - {remote_id})
 
 

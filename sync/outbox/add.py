@@ -43,15 +43,12 @@ def add(entry: Entry, using: str) -> None:
     """
     bare = not (entry.actor or entry.reason or entry.snapshot)
     sql, clock = _insert(using, entry.model, entry.kind, entry.lane, bare)
-    params: tuple[Any, ...] | None = (entry.object_id,)
-    if not bare:
-        params = (entry.object_id, entry.actor, entry.reason, entry.snapshot)
-    if not clock:
-        params = (*params, now(using))
-    elif bare and PLAIN.fullmatch(entry.object_id):
-        sql, params = sql.replace("%s", f"'{entry.object_id}'"), None
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, params)
+        if bare and clock and PLAIN.fullmatch(entry.object_id):
+            cursor.execute(sql.replace("%s", f"'{entry.object_id}'"))
+            return
+        said: tuple[Any, ...] = () if bare else (entry.actor, entry.reason, entry.snapshot)
+        cursor.execute(sql, (entry.object_id, *said) if clock else (entry.object_id, *said, now(using)))
 
 
 def add_many(entries: Sequence[Entry], using: str) -> None:

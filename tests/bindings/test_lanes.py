@@ -61,7 +61,12 @@ def test_a_row_whose_lease_ran_out_is_taken_alone() -> None:
 
 def test_rows_before_it_go_without_it() -> None:
     due = [*rows(0, 2), *rows(1, 1, leased=True), *rows(2, 3)]
-    assert share(due, 100) == rows(0, 2)
+    assert share(due, 100, Fixed(0.5)) == rows(0, 2)
+
+
+def test_now_and_then_it_goes_before_them_so_that_its_lane_is_not_blocked_for_ever() -> None:
+    due = [*rows(0, 200), *rows(2, 1, leased=True), *rows(2, 3)]
+    assert share(due, 100, Fixed(0.05)) == rows(2, 1, leased=True)
 
 
 def test_nothing_due_is_nothing_taken() -> None:

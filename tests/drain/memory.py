@@ -203,7 +203,9 @@ class MemoryIntegrator:
     written: dict[str, Any] = {}
 
     def __init__(self, object_type: str, model: Any = None, connection: Any = None) -> None:
-        self.object_type, self.instance, self.connection = object_type, model, connection
+        self.object_type, self.connection = object_type, connection
+        self.instance = None if isinstance(model, dict) else model
+        self.data = model if isinstance(model, dict) else None
 
     @classmethod
     def types(cls) -> Mapping[str, Type]:
@@ -240,6 +242,10 @@ class MemoryIntegrator:
         return {}
 
     def build_payload(self, remote_ids: Mapping[str, str | None]) -> dict[str, Any]:
+        if self.instance is None:
+            if self.data is None:
+                raise PayloadError("there is no payload")
+            return dict(self.data)
         if self.instance.name in self.poison:
             raise PayloadError("poison")
         return {"name": self.instance.name}
@@ -282,6 +288,12 @@ class MemoryIntegrator:
         by_name = {item["name"]: item for item in answer.response.json()}
         found = [by_name[(call.payload or {})["name"]] for call in calls]
         return [Outcome(kind=OutcomeKind.OK, remote_id=item["id"], data=item) for item in found]
+
+    def create_row(self, outcome: Outcome) -> Group:
+        return Group.objects.create(name=(self.data or outcome.data)["name"])
+
+    def delete_row(self) -> None:
+        self.instance.delete()
 
     def writes_back(self) -> bool:
         return bool(self.written)

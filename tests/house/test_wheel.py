@@ -92,10 +92,6 @@ def site(request, python, tmp_path, redis_server):
     run(str(python), "manage.py", "startapp", "shop", cwd=tmp_path)
     integrators, settings = BLOCKS
     at_the_top = request.param == "at the top"
-    if at_the_top:  # it shadows ours, so that the schedule's entry is written by hand
-        entry = 'CELERY_BEAT_SCHEDULE = {"crudsync.sweep": {"task": "crudsync.sweep", "schedule": 5.0}}'
-        settings = settings.replace("from tasks.schedule import schedule\nCELERY_BEAT_SCHEDULE = schedule()", entry)
-        assert entry in settings
     remote = free_port()
     files = {
         "mysite/celery.py": CELERY,
@@ -144,6 +140,8 @@ def test_a_project_set_up_by_the_readme_delivers_a_saved_row(site, python):
     code = "from mysite import celery_app as a; a.loader.import_default_modules(); print(*sorted(a.tasks))"
     tasks = manage("shell", "--no-imports", "-c", code).split()
     assert {"crudsync.drain", "crudsync.sweep", "crudsync.reconcile", "crudsync.prune", "theirs"} <= set(tasks)
+    code = "from django.conf import settings; print(*sorted(settings.CELERY_BEAT_SCHEDULE))"
+    assert manage("shell", "--no-imports", "-c", code).split() == ["crudsync.prune", "crudsync.reconcile", "crudsync.sweep"]
 
     sandbox = [str(python), "manage.py", "crudsync_sandbox", f"--port={port}"]
     worker = [str(python), "-m", "celery", "-A", "mysite", "worker", "--concurrency=1", "--loglevel=INFO"]

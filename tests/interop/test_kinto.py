@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -16,6 +17,7 @@ from project.servers import wait_until
 from sync.drain.intent import Intent
 from sync.models import Binding, Change, Connection, Operation, State, Status
 from sync.reconcile import reconcile
+from tests.interop import declared
 from tests.interop.conftest import left
 from tests.interop.declared import KintoIntegrator
 from tests.interop.kinto import Kinto
@@ -39,7 +41,8 @@ def history(object_type: str) -> list[tuple[str, str, int]]:
 
 
 def test_the_integrator_is_declared_in_fifteen_lines() -> None:
-    lines = [line for line in inspect.getsource(KintoIntegrator).splitlines() if line.strip()]
+    _, _, code = inspect.getsource(declared).partition("from sync import ")
+    lines = [line for line in code.splitlines()[1:] if line.strip()]
     assert len(lines) + len(["@register"]) <= 15
 
 
@@ -183,7 +186,9 @@ def test_a_create_whose_answer_was_lost_is_found_by_its_natural_key(kinto: Kinto
     assert [(verb, code) for verb, _, code in history("product")] == [("create", 201), ("lookup", 200), ("update", 200)]
 
 
-def test_a_worker_carries_rows_saved_here_to_kinto(kinto: Kinto, connection: Connection, worker: Callable[..., Worker]) -> None:
+def test_a_worker_carries_rows_saved_here_to_kinto(
+    kinto: Kinto, connection: Connection, worker: Callable[..., Worker]
+) -> None:
     worker(arguments=("-I", "tests.interop.stand_in"), knobs={"KINTO_PASSWORD": "of no account"})
     rows = [product(number) for number in range(3)]
     customer = Customer.objects.create(name="Ann", email="ann@shop.test")

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Which connections were compared; one named ``broken`` cannot be, one named ``second`` has something to ask for."""
+    """Which connections were compared; ``broken`` cannot be, ``second`` has something to ask for."""
     names: list[str] = []
 
     def reconcile(row: Connection, **how: object) -> Report:

@@ -1,0 +1,232 @@
+"""Random saves, faults, crashes and lost leases; once they stop, both sides agree."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import random
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db.models import F
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from sync import bindings, faults
+from sync.drain import drain
+from sync.exceptions import ConnectFailed
+from sync.models import Binding, Change, Connection, Gate, Operation, State, Status
+from sync.types import Wanted
+from tests.drain.conftest import hurry
+from tests.drain.memory import MemoryIntegrator, MemoryRemote, error, lost, status
+
+FAULTS = {
+    "lost before": lambda: lost(applied=False),
+    "lost after": lambda: lost(applied=True),
+    "500 before": lambda: status(500),
+    "500 after": lambda: status(500, applied=True),
+    "503": lambda: status(503),
+    "429": lambda: status(429),
+    "401": lambda: status(401),
+    "403": lambda: status(403),
+    "422": lambda: status(422),
+    "not sent": lambda: error(ConnectFailed("refused")),
+    "none": lambda: None,
+}
+POINTS = ("folded", "claimed", "planned", "journaled", "settling", "settled")
+ROUNDS = 60
+
+pytestmark = pytest.mark.django_db
+
+
+class Deliveries(RuleBasedStateMachine):
+    """Rows here, objects there, and everything that may happen in between."""
+
+    integrator: ClassVar[type[MemoryIntegrator]]
+    connection: ClassVar[Connection]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[Group] = []
+        self.number = 0
+
+    @initialize(mode=st.sampled_from(["keyed", "looked up", "held"]), seed=st.integers(0, 1000))
+    def fresh(self, mode: str, seed: int) -> None:
+        random.seed(seed)
+        for model in (Group, Change, Binding, Operation):
+            model._base_manager.all().delete()
+        Gate.objects.update(blocked_until=None, streak=[], closures=0, probe_until=None, probe_token="")
+        remote = self.integrator.remote
+        remote.objects.clear()
+        remote.keys.clear()
+        remote.journal.clear()
+        remote.faults.clear()
+        remote.honours_keys = self.integrator.spec.keyed = mode == "keyed"
+        self.integrator.spec.can_lookup = mode == "looked up"
+        self.stolen = False
+
+    # --- what people do ---
+
+    def name(self) -> str:
+        self.number += 1
+        return f"g{self.number}"
+
+    @rule()
+    def save(self) -> None:
+        self.groups.append(Group.objects.create(name=self.name()))
+
+    @precondition(lambda self: self.groups)
+    @rule(data=st.data())
+    def edit(self, data: st.DataObject) -> None:
+        group = data.draw(st.sampled_from(self.groups))
+        group.name = self.name()
+        group.save()
+
+    @precondition(lambda self: self.groups)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        self.groups.pop(data.draw(st.integers(0, len(self.groups) - 1))).delete()
+
+    @precondition(lambda self: self.groups)
+    @rule(data=st.data(), wanted=st.sampled_from([Wanted.VERIFY, Wanted.PUSH]))
+    def resync(self, data: st.DataObject, wanted: Wanted) -> None:
+        group = data.draw(st.sampled_from(self.groups))
+        bindings.ask(self.connection.pk, "group", [str(group.pk)], wanted=wanted, model="auth.group")
+
+    @precondition(lambda self: self.integrator.remote.objects)
+    @rule(data=st.data(), gone=st.booleans())
+    def change_at_the_remote_and_resync(self, data: st.DataObject, gone: bool) -> None:
+        objects = self.integrator.remote.objects
+        remote_id = data.draw(st.sampled_from(sorted(objects)))
+        if gone:
+            del objects[remote_id]
+        else:
+            objects[remote_id]["name"] = "edited there"
+        ids = Binding.objects.filter(remote_id=remote_id).values_list("object_id", flat=True)
+        bindings.ask(self.connection.pk, "group", list(ids), wanted=Wanted.VERIFY)
+
+    # --- what goes wrong ---
+
+    @rule(kinds=st.lists(st.sampled_from(sorted(FAULTS)), min_size=1, max_size=4))
+    def fail(self, kinds: list[str]) -> None:
+        self.integrator.remote.faults += [FAULTS[kind]() for kind in kinds]
+
+    @rule()
+    def deliver(self) -> None:
+        hurry(self.connection)
+        drain(self.connection.pk, wait=False)
+
+    @rule(point=st.sampled_from(POINTS), nth=st.integers(1, 2))
+    def die(self, point: str, nth: int) -> None:
+        """A drain that ends in the middle."""
+        faults._armed[point] = ("raise", nth)
+        hurry(self.connection)
+        try:
+            drain(self.connection.pk, wait=False)
+        except faults.Fault:
+            pass
+        finally:
+            faults._armed.clear()
+            faults._seen.clear()
+
+    @rule()
+    def lose_the_lease_under_way(self) -> None:
+        """Another worker claims the objects while their answers are on the way, and does nothing with them."""
+        first = type(self).integrator.read_answer
+
+        def read(unit: Any, call: Any, answer: Any) -> Any:
+            Binding.objects.filter(object_id=call.object_id).update(lease_token=F("lease_token") + 1)
+            return first(unit, call, answer)
+
+        type(self).integrator.read_answer = read  # type: ignore[method-assign]
+        try:
+            self.deliver()
+        finally:
+            type(self).integrator.read_answer = first  # type: ignore[method-assign]
+
+    @rule()
+    def let_the_leases_end(self) -> None:
+        past = timezone.now() - dt.timedelta(hours=1)
+        for binding in Binding.objects.exclude(due_at=None):
+            if binding.intent:
+                binding.intent = json.dumps({**json.loads(binding.intent), "until": past.timestamp()})
+            binding.due_at = past
+            binding.save()
+        Gate.objects.update(probe_until=None)
+
+    # --- what holds ---
+
+    @invariant()
+    def nothing_ends_in_silence(self) -> None:
+        for binding in Binding.objects.filter(due_at=None):
+            assert not binding.leased
+            assert binding.state in (State.SYNCED, State.ABSENT) or binding.code, binding.__dict__
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stolen"):  # nothing was done in this run
+            return
+        self.integrator.remote.faults.clear()
+        self.quiet()
+        self.ask_a_person()
+        self.quiet()
+        self.both_sides_agree()
+
+    def quiet(self) -> None:
+        for _ in range(ROUNDS):
+            self.let_the_leases_end()
+            self.deliver()
+            if not Change.objects.exists() and not Binding.objects.exclude(due_at=None).exists():
+                return
+        raise AssertionError(f"it does not come to rest: {list(Binding.objects.exclude(due_at=None).values())}")
+
+    def ask_a_person(self) -> None:
+        """What is held or dead is asked for again; a doubt is settled by what stands at the remote."""
+        stuck = Binding.objects.filter(state__in=(State.HELD, State.DEAD))
+        bindings.ask(self.connection.pk, "group", list(stuck.values_list("object_id", flat=True)))
+        objects = self.integrator.remote.objects
+        for binding in Binding.objects.filter(state=State.IN_DOUBT):
+            assert not self.integrator.spec.keyed
+            assert not self.integrator.spec.can_lookup
+            name = json.loads(binding.intent or "{}")["body"]["name"]
+            found = [id_ for id_, value in objects.items() if value["name"] == name]
+            assert len(found) <= 1, "doubled"
+            assert bindings.resolve(binding.pk, remote_id=found[0] if found else None)
+
+    def both_sides_agree(self) -> None:
+        remote = self.integrator.remote
+        assert remote.names() == sorted(Group.objects.values_list("name", flat=True))
+        live = Binding.objects.filter(state=State.SYNCED)
+        assert sorted(live.values_list("remote_id", flat=True)) == sorted(remote.objects)
+        others = Binding.objects.exclude(state=State.SYNCED)
+        assert set(others.values_list("state", "remote_id")) <= {(State.ABSENT, None)}
+        settled = ("uncertain", "intent", "wanted", "leased", "attempts", "claims")
+        assert set(live.values_list(*settled)) <= {("", None, Wanted.AUTO, False, 0, 0)}
+        assert not Operation.objects.filter(status=Status.STARTED).exists()
+
+
+@pytest.fixture
+def machine(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection
+) -> Iterator[type[Deliveries]]:
+    Deliveries.integrator, Deliveries.connection = integrator, connection
+    integrator.workers = 2
+    logging.disable(logging.CRITICAL)
+    yield Deliveries
+    logging.disable(logging.NOTSET)
+
+
+def test_once_the_faults_stop_both_sides_agree_and_nothing_is_doubled(machine: type[Deliveries]) -> None:
+    quick = settings(
+        max_examples=500,
+        stateful_step_count=40,
+        deadline=None,
+        derandomize=False,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(machine, settings=quick)
