@@ -27,14 +27,18 @@ def main() -> int:
         print(f"screenshots: {lacking}", file=sys.stderr)
         return 1
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, stage.demo(Path(home), count=40) as site, stage.browser() as browser:
-        with stage.logged_in(browser, site, viewport=WIDE) as page:
-            _changed(page, site)
-            _took(page, f"{site.admin}shop/product/?o=1", "products")
-            stage.product(page, site, "SKU-00001")
-            _took(page, page.url.replace("/change/", "/crudsync/"), "history")
-            _took(page, f"{site.admin}crudsync/connection/1/change/", "connection")
-            _took(page, f"{site.remote.url.rstrip('/')}/?refresh=0", "sandbox")
+    with (
+        tempfile.TemporaryDirectory() as home,
+        stage.demo(Path(home), count=40) as site,
+        stage.browser() as browser,
+        stage.logged_in(browser, site, viewport=WIDE) as page,
+    ):
+        _changed(page, site)
+        _took(page, f"{site.admin}shop/product/?o=1", "products")
+        stage.product(page, site, "SKU-00001")
+        _took(page, page.url.replace("/change/", "/crudsync/"), "history")
+        _took(page, f"{site.admin}crudsync/connection/1/change/", "connection")
+        _took(page, f"{site.remote.url.rstrip('/')}/?refresh=0", "sandbox")
     return 0
 
 

@@ -141,7 +141,11 @@ def test_a_project_set_up_by_the_readme_delivers_a_saved_row(site, python):
     tasks = manage("shell", "--no-imports", "-c", code).split()
     assert {"crudsync.drain", "crudsync.sweep", "crudsync.reconcile", "crudsync.prune", "theirs"} <= set(tasks)
     code = "from django.conf import settings; print(*sorted(settings.CELERY_BEAT_SCHEDULE))"
-    assert manage("shell", "--no-imports", "-c", code).split() == ["crudsync.prune", "crudsync.reconcile", "crudsync.sweep"]
+    assert manage("shell", "--no-imports", "-c", code).split() == [
+        "crudsync.prune",
+        "crudsync.reconcile",
+        "crudsync.sweep",
+    ]
 
     sandbox = [str(python), "manage.py", "crudsync_sandbox", f"--port={port}"]
     worker = [str(python), "-m", "celery", "-A", "mysite", "worker", "--concurrency=1", "--loglevel=INFO"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,15 @@ from tests.servers.redis import RedisServer
 
 DELIVERY_S = 30.0
 
+untested: list[str] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was skipped; where CI is set, it is no skip but a failure."""
+    for reason in untested:
+        terminalreporter.section("interop is NOT tested", yellow=True, bold=True)
+        terminalreporter.line(f"Kinto cannot be installed here: {reason}")
+
 
 @pytest.fixture(scope="session")
 def _kinto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinto]:
@@ -31,7 +39,7 @@ def _kinto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinto]:
     except NotInstalled as error:
         if os.environ.get("CI"):
             raise
-        warnings.warn(pytest.PytestWarning(f"interop is NOT tested: {error}"), stacklevel=1)
+        untested.append(str(error))
         pytest.skip(f"Kinto cannot be installed here: {error}")
     server = Kinto(program, tmp_path_factory.mktemp("kinto"))
     yield server.start()

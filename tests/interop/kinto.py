@@ -71,7 +71,16 @@ def install(home: Path) -> Path:
     program = home / "bin" / "kinto"
     if not _runs(program):
         venv.create(home, with_pip=True, clear=True)
-        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [
+            str(home / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--retries",
+            "2",
+        ]
         _run([*pip, *REQUIREMENTS])
         if not _runs(program):
             raise NotInstalled(f"{program} was installed and does not run on Python {sys.version.split()[0]}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from html import escape
 from heapq import nlargest
+from html import escape
 from itertools import islice
 
 from sync.testing.sandbox import payload
