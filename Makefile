@@ -9,6 +9,10 @@ DEV_STAMP := $(VENV)/.dev
 DEMO_STAMP := $(VENV)/.demo
 export COVERAGE_FILE ?= $(CURDIR)/.coverage
 COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+PROCESSES ?= 2
+# The rooms whose tests touch rows; the others know no database, and run once.
+WITH_ROWS := acceptance admin bindings browser capture drain integrators interop management models operations outbox \
+	reconcile registry resync tasks testing
 NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 
 .DEFAULT_GOAL := help
@@ -42,10 +46,10 @@ test: test-sqlite test-postgres coverage  ## all tests on SQLite and on PostgreS
 
 test-sqlite: $(DEV_STAMP)
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) $(ARGS)
 
 test-postgres: $(DEV_STAMP)
-	$(BIN)/python -m coverage run -m pytest --pg $(ARGS)
+	$(BIN)/python -m coverage run -m pytest --pg -n $(PROCESSES) $(addprefix tests/,$(WITH_ROWS)) $(ARGS)
 
 coverage: $(DEV_STAMP)
 	$(BIN)/python -m coverage combine --quiet

@@ -229,7 +229,7 @@ def test_a_deleted_row_is_deleted_or_kept_there(
 def test_a_row_that_is_routed_elsewhere_is_absent_here(
     integrator: type[MemoryIntegrator], remote: MemoryRemote, deliver: Deliver
 ) -> None:
-    integrator.route = lambda self, instance: ["default"] if instance.name == "here" else ["other"]  # type: ignore
+    integrator.route = lambda self, instance: ["default"] if instance.name == "here" else ["other"]  # type: ignore[method-assign, assignment]
     Group.objects.create(name="here")
     Group.objects.create(name="there")
     deliver()
