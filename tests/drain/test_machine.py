@@ -202,7 +202,6 @@ class Deliveries(RuleBasedStateMachine):
         bindings.ask(self.connection.pk, "group", list(stuck.values_list("object_id", flat=True)))
         objects = self.integrator.remote.objects
         for binding in Binding.objects.filter(state=State.IN_DOUBT):
-            assert not self.integrator.spec.keyed
             assert not self.integrator.spec.can_lookup
             name = json.loads(binding.intent or "{}")["body"]["name"]
             found = [id_ for id_, value in objects.items() if value["name"] == name]
