@@ -19,7 +19,7 @@ from sync.drain.recorder import Result, journal, settle
 from sync.drain.scribe import Scribe
 from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
-from sync.exceptions import CrudSyncError, RateLimitExceeded
+from sync.exceptions import CrudSyncError, LimiterUnavailable, RateLimitExceeded
 from sync.faults import point
 from sync.types import Answer, Grant, Outcome, RateLimit, Wanted
 
@@ -57,11 +57,13 @@ Limits = tuple[RateLimit, ...]
 class Pace:
     """When tokens ran out: seconds until the next one, None while there are some.
 
-    ``late`` says that there would have been one, but beyond the time in which this claim may send.
+    ``late`` says that there would have been one, but beyond the time in which this claim may send, ``away`` that nobody
+    can tell.
     """
 
     next_token_s: float | None = None
     late: bool = False
+    away: bool = False
     grants: dict[Limits, deque[Grant]] = field(default_factory=dict)
 
 
@@ -79,6 +81,7 @@ class Delivery:
         tally: what is counted.
         latency_s: how long a call lasted lately.
         inside_verb: it is an integrator's own verb that sends: it is not called once more.
+        apart: not all calls of this connection count against the same limits.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Delivery:
         tally: Tally,
         latency_s: float = LATENCY_S,
         inside_verb: bool = False,
+        apart: bool = False,
     ) -> None:
         self.connection_id = connection_id
         self.senders = senders
@@ -105,6 +109,7 @@ class Delivery:
         self.tally = tally
         self.latency_s = latency_s
         self.inside_verb = inside_verb
+        self.apart = apart
         self.pace = Pace()
         self._todo: deque[Parcel] = deque()
         self._results: list[Result] = []
@@ -178,6 +183,7 @@ class Delivery:
             grants = ratelimit.take(self.connection_id, limits, n, horizon_s=horizon_s, seed=operations.sent_since)
         except RateLimitExceeded as error:
             pace.next_token_s = error.retry_after_s
+            pace.away = isinstance(error, LimiterUnavailable)
             return None
         mine.extend(grants.granted)
         pace.next_token_s = None if mine else grants.retry_after_s
@@ -273,17 +279,22 @@ class Delivery:
         operations.finish([result.finished for result in refused])
 
     def _put_off(self, after_s: float) -> None:
-        """Release what has no token; where other limits hold for some of the rest, that goes on meanwhile."""
-        limits = tuple(self._todo[0].limits)
-        others = deque(parcel for parcel in self._todo if tuple(parcel.limits) != limits)
-        if not others:
+        """Release what has no token.
+
+        Where other limits hold for other calls, these go on, and what is released comes back when there is a token for
+        it, one after the other: at the head of the queue it would stand in their way.
+        """
+        if not self.apart or not after_s or self.pace.away:
             self._release_all(after_s)
             return
-        for parcel in self._todo:
-            if tuple(parcel.limits) == limits:
-                self._others.extend(released(item.plan, after_s=after_s) for item in parcel.attempts)
-                self.tally.released += len(parcel.attempts)
-        self._todo = others
+        limits = tuple(self._todo[0].limits)
+        mine = [parcel for parcel in self._todo if tuple(parcel.limits) == limits]
+        self._todo = deque(parcel for parcel in self._todo if tuple(parcel.limits) != limits)
+        each_s = after_s if after_s <= self.window_end - time.monotonic() else 0.0
+        for place, parcel in enumerate(mine):
+            wait_s = after_s + place * each_s
+            self._others.extend(released(item.plan, after_s=wait_s) for item in parcel.attempts)
+            self.tally.released += len(parcel.attempts)
         self.pace.next_token_s, self.pace.late = None, False
 
     def _release_all(self, after_s: float) -> None:

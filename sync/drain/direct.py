@@ -32,6 +32,9 @@ from sync.types import Lane, Outcome, OutcomeKind, Verb, Wanted
 
 NEITHER = Decision(action=Action.LATER, code="busy")
 
+AT_ONCE_S = 0.1
+"""A token that is free is taken also by a verb that may not wait for one."""
+
 STEPS = 4
 """A verb may need a look-up or a fresh token first; each is a claim and a call of its own."""
 
@@ -177,7 +180,7 @@ def _deliver(planner: Planner, admitted: Admitted, plans: list[Plan], began: flo
         interpreter,
         window_end=began + settings.window_s,
         lease_end=began + admitted.lease_s,
-        slice_end=began + settings.wait_s,
+        slice_end=time.monotonic() + max(settings.wait_s, AT_ONCE_S),
         task_id="",
         tally=Tally(),
         inside_verb=True,

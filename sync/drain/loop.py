@@ -21,7 +21,7 @@ from sync.drain.settling import too_slow
 from sync.exceptions import RateLimitExceeded
 from sync.faults import point
 from sync.models import Connection
-from sync.types import Verb
+from sync.types import RateLimit
 
 logger = logging.getLogger("crudsync.drain")
 
@@ -153,9 +153,12 @@ class Drain:
         by_threads = max(1, int(unit.threads() * min(CLAIM_FOR_S, left_s) / max(self._latency_s, 0.001)))
         by_hooks = max(1, int(self.settings.window_s / 2 / self._build_s)) if self._build_s > 0 else by_threads
         size = min(by_threads, by_hooks, self.settings.claim_size)
-        limits = unit.limits(Verb.UPDATE)
+        tokens = max(self._forecast(limits, left_s) for limits in self._planner_for(passage).limits())
+        return max(1, min(size, tokens))
+
+    def _forecast(self, limits: Sequence[RateLimit], within_s: float) -> int:
         try:
-            return max(1, min(size, ratelimit.forecast(self.connection_id, limits, left_s)))
+            return ratelimit.forecast(self.connection_id, limits, within_s)
         except RateLimitExceeded:
             return 1
 
@@ -182,6 +185,7 @@ class Drain:
             task_id=self.task_id,
             tally=self.tally,
             latency_s=self._call_s,
+            apart=len(planner.limits()) > 1,
         )
         calls = self.tally.calls
         try:

@@ -20,7 +20,7 @@ from sync.drain.intent import Intent
 from sync.exceptions import CrudSyncError, ParentNotSynced, PayloadError
 from sync.models import Connection, State
 from sync.registry import model_label
-from sync.types import Wanted
+from sync.types import RateLimit, Verb, Wanted
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -86,6 +86,7 @@ class Planner:
         self._waiting: dict[str, str] = {}
         self._broken: dict[int, Exception] = {}
         self._speaker: Any = None
+        self._limits: list[tuple[RateLimit, ...]] | None = None
 
     def build(self, claims: Sequence[Claimed]) -> list[Plan]:
         """Return one plan for each claim, in the same order."""
@@ -108,6 +109,14 @@ class Planner:
         if self._speaker is None:
             self._speaker = self.integrator(next(iter(self.types)), None, self.connection)
         return self._speaker
+
+    def limits(self) -> list[tuple[RateLimit, ...]]:
+        """Return what the calls of this account may count against: one set of limits, or several apart."""
+        if self._limits is None:
+            units = [self.integrator(name, None, self.connection) for name in self.types]
+            verbs = (Verb.CREATE, Verb.UPDATE, Verb.DELETE)
+            self._limits = list(dict.fromkeys(tuple(unit.limits(verb)) for unit in units for verb in verbs))
+        return self._limits
 
     def plan_for(self, claim: Claimed, unit: Any) -> Plan:
         """Return the plan of one object whose integrator instance the caller made.

@@ -30,9 +30,9 @@ def sweep() -> SweepReport:
     if not conf.current().enabled:
         return SweepReport()
     using = alias()
-    at = now(using)
-    Sweep.objects.using(using).update_or_create(name=NAME, defaults={"at": at})
+    Sweep.objects.using(using).update_or_create(name=NAME, defaults={"at": now(using)})
     taken, _ = intake()
+    at = now(using)  # after the intake: what it took in is due by now
     due = [connection.pk for connection in _open(at, using) if _has_due(connection.pk, at, using)]
     wake.ring(due)
     return SweepReport(taken=taken, rung=tuple(due))

@@ -20,14 +20,17 @@ SHARE = 0.97
 long = pytest.mark.chaos
 
 
-@pytest.mark.parametrize("drains", [1, 8])
 @pytest.mark.parametrize(
-    ("limit", "per", "calls", "slice_s"),
+    ("limit", "per", "calls", "drains", "slice_s"),
     [
-        (10, 1, 65, 3.0),
-        (100, 60, 28, 5.0),
-        pytest.param(10, 1, 600, 10.0, marks=long),
-        pytest.param(100, 60, 300, 10.0, marks=long),
+        (10, 1, 65, 1, 3.0),  # the ends of slices, too
+        (10, 1, 65, 8, 30.0),
+        (100, 60, 28, 1, 5.0),
+        (100, 60, 28, 8, 30.0),
+        pytest.param(10, 1, 600, 1, 10.0, marks=long),
+        pytest.param(10, 1, 600, 8, 10.0, marks=long),
+        pytest.param(100, 60, 300, 1, 10.0, marks=long),
+        pytest.param(100, 60, 300, 8, 10.0, marks=long),
     ],
 )
 def test_eight_processes_keep_the_limit_and_use_what_is_promised(
@@ -38,8 +41,8 @@ def test_eight_processes_keep_the_limit_and_use_what_is_promised(
     limit: int,
     per: float,
     calls: int,
-    slice_s: float,
     drains: int,
+    slice_s: float,
 ) -> None:
     sandbox.configure(rate_limits=[{"limit": limit, "per": per}], rate_limit_enforced=False)
     account(drains=drains, options={"rate_limit": {"limit": limit, "per": per, "burst": 1}})

@@ -218,3 +218,23 @@ def test_ensuring_leaves_existing_bindings_as_they_are(connection: Connection, f
     fold("1")
     assert bindings.ensure(connection.pk, "coin", ["1", "2"], model="vault.coin") == 1
     assert Binding.objects.get(object_id="1").seq == 1
+
+
+def test_an_object_released_after_its_lease_ran_out_is_still_claimed_alone(
+    connection: Connection, fold: Folder
+) -> None:
+    fold("1", "2")
+    Binding.objects.filter(object_id="1").update(claims=1)
+    assert [len(bindings.claim(connection.pk, 10, 60.0)) for _ in range(2)] == [1, 1]
+
+
+def test_an_edit_of_what_is_held_makes_it_due_at_once_whatever_its_time(connection: Connection, fold: Folder) -> None:
+    fold("1", "2", "3")
+    later = now() + dt.timedelta(hours=1)
+    Binding.objects.filter(object_id="1").update(state=State.HELD, due_at=later)
+    Binding.objects.filter(object_id="2").update(state=State.HELD, due_at=later, leased=True)
+    Binding.objects.filter(object_id="3").update(state=State.WAITING, due_at=later)
+    fold("1", "2", "3")
+    due = dict(Binding.objects.values_list("object_id", "due_at"))
+    assert due["1"] <= now()
+    assert (due["2"], due["3"]) == (later, later)

@@ -141,3 +141,28 @@ def test_pruning_a_binding_leaves_its_operations(connection: Connection, fold: F
     later(connection, state=State.ABSENT, due_at=None, synced_at=now() - dt.timedelta(days=40))
     assert bindings.prune(86_400.0) == 1
     assert Operation.objects.get().binding_id == binding.pk
+
+
+def test_a_verifying_read_may_be_asked_for_later_and_does_not_touch_a_lease(
+    claimed: Claimed, connection: Connection
+) -> None:
+    lease_end = Binding.objects.get().due_at
+    bindings.verify(claimed, after_s=500.0)
+    assert Binding.objects.get().due_at == lease_end
+    later(connection, leased=False, due_at=None, state=State.SYNCED)
+    bindings.verify(claimed, after_s=5.0)
+    row = Binding.objects.get()
+    assert row.due_at is not None
+    assert 4 < (row.due_at - now()).total_seconds() <= 5
+
+
+@pytest.mark.parametrize("verb", ["hold", "bury", "end"])
+@pytest.mark.parametrize("meanwhile", [{"leased": True}, {"lease_token": 99}, {"seq": 99}, {"object_id": "2"}])
+def test_what_was_claimed_or_changed_since_is_left_as_it_is(
+    claimed: Claimed, connection: Connection, verb: str, meanwhile: dict[str, Any]
+) -> None:
+    later(connection, leased=False)
+    later(connection, **meanwhile)
+    arguments = () if verb == "end" else ("code", "detail")
+    assert not getattr(bindings, verb)(claimed, *arguments)
+    assert Binding.objects.get().state == State.PENDING

@@ -345,7 +345,9 @@ def test_only_the_fields_that_differ_are_sent() -> None:
     assert changes('{"a":1,"b":"x"}', {"a": 1, "b": "y", "c": None}) == {"b": "y", "c": None}
 
 
-@pytest.mark.parametrize(("before", "value"), [(1, True), (0, False), (1, 1.0), ({"a": 1}, {"a": True}), ([0], [False])])
+@pytest.mark.parametrize(
+    ("before", "value"), [(1, True), (0, False), (1, 1.0), ({"a": 1}, {"a": True}), ([0], [False])]
+)
 def test_what_python_takes_for_equal_and_a_remote_does_not_is_a_difference(before: Any, value: Any) -> None:
     assert before == value
     assert not same(before, value)
@@ -368,5 +370,3 @@ def test_a_leftover_of_a_lost_worker_is_closed_by_whoever_claims_next(
     deliver()
     operation.refresh_from_db()
     assert (operation.status, operation.code) == (Status.UNKNOWN, "worker_lost")
-
-

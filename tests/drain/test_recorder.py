@@ -198,7 +198,8 @@ def test_a_parent_whose_hook_failed_after_the_create_wakes_its_children_all_the_
     integrator.parent_ids = lambda self: {"x": str(parent.pk)} if self.instance.pk == child.pk else {}  # type: ignore
     deliver()
     assert (row(connection, parent).state, row(connection, parent).remote_id) == (State.HELD, "r1")
-    assert row(connection, child).state == State.PENDING
+    assert row(connection, child).waits_for == ""
+    assert remote.names() == ["c", "p"]
 
 
 # --- a database that is away -----------------------------------------------------------------------------------------
@@ -218,30 +219,33 @@ class Away:
         return "written"
 
 
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """A connection outside any transaction, and how often it was closed."""
+    calls: list[bool] = []
+    monkeypatch.setattr(recorder, "RECONNECT_S", 0.001)
+    monkeypatch.setattr(connections["default"], "in_atomic_block", False)
+    monkeypatch.setattr(connections["default"], "close", lambda: calls.append(True))
+    return calls
+
+
 @pytest.mark.parametrize("kind", [OperationalError, InterfaceError, InternalError])
-@pytest.mark.django_db(transaction=True)
 def test_results_are_kept_and_written_again_while_the_database_is_away(
-    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+    kind: type[Exception], closed: list[bool]
 ) -> None:
-    monkeypatch.setattr(recorder, "RECONNECT_S", 0.001)
     step = Away(kind("gone"), kind("gone"))
-    assert recorder._persist(step, time.monotonic() + 5) == "written"
-    assert step.calls == 3
+    assert recorder._repeated(step, time.monotonic() + 5) == "written"
+    assert (step.calls, len(closed)) == (3, 2)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_the_database_asks_to_repeat_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "RECONNECT_S", 0.001)
-    closed: list[bool] = []
-    monkeypatch.setattr(connections["default"], "close", lambda: closed.append(True))
+def test_what_the_database_asks_to_repeat_keeps_its_connection(closed: list[bool]) -> None:
     assert recorder._repeated(Away(OperationalError("database is locked")), time.monotonic() + 5) == "written"
     assert closed == []
 
 
-@pytest.mark.django_db(transaction=True)
-def test_after_the_leases_have_ended_a_lost_database_is_an_error() -> None:
+def test_after_the_leases_have_ended_a_lost_database_is_an_error(closed: list[bool]) -> None:
     with pytest.raises(OperationalError):
-        recorder._persist(Away(OperationalError("gone")), time.monotonic() - 1)
+        recorder._repeated(Away(OperationalError("gone")), time.monotonic() - 1)
 
 
 def test_inside_an_open_transaction_nothing_is_repeated() -> None:
@@ -259,4 +263,3 @@ def test_every_request_leaves_one_finished_record(
     operation = Operation.objects.get()
     assert operation.finished_at is not None
     assert operation.status in (Status.SUCCEEDED, Status.UNKNOWN)
-
