@@ -181,7 +181,7 @@ def test_an_answer_that_the_database_does_not_take_is_recorded_without_what_it_s
     assert row(connection, bad).remote_id is not None
     assert row(connection, good).seen is not None
     assert set(Operation.objects.values_list("status", flat=True)) == {Status.SUCCEEDED}
-    assert sorted(Operation.objects.values_list("response", flat=True))[0] == ""
+    assert min(Operation.objects.values_list("response", flat=True)) == ""
 
 
 def test_a_parent_whose_hook_failed_after_the_create_wakes_its_children_all_the_same(
@@ -195,7 +195,7 @@ def test_a_parent_whose_hook_failed_after_the_create_wakes_its_children_all_the_
 
     integrator.read_answer = hooked  # type: ignore[method-assign]
     parent, child = Group.objects.create(name="p"), Group.objects.create(name="c")
-    integrator.parent_ids = lambda self: {"x": str(parent.pk)} if self.instance.pk == child.pk else {}  # type: ignore
+    integrator.parent_ids = lambda self: {"x": str(parent.pk)} if self.instance.pk == child.pk else {}  # type: ignore[method-assign]
     deliver()
     assert (row(connection, parent).state, row(connection, parent).remote_id) == (State.HELD, "r1")
     assert row(connection, child).waits_for == ""

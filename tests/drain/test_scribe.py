@@ -47,7 +47,7 @@ def test_a_large_one_is_written_beside_and_in_order(beside: Callable[[], Scribe]
     written: list[Any] = []
     large = beside()
     for number in range(5):
-        large.write(lambda number=number: (number, threading.current_thread().name), written.append)  # type: ignore
+        large.write(lambda number=number: (number, threading.current_thread().name), written.append)  # type: ignore[misc]
     assert large.busy
     while large.busy:
         large.follow_up(wait=True)
