@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist
 
-from sync.capture.context import unrecorded
 from sync.connectors.pagination import MISSING
 from sync.integrators.mapper import taken
 from sync.models import Binding, Connection
@@ -48,7 +47,8 @@ def create(
 ) -> Model:
     """Insert the row of an object that was created at the remote first, and return it.
 
-    It is not recorded as a change: the remote has it.
+    It is recorded as a change like any other: what the model's defaults add is sent, and where they add nothing it is
+    found equal to what the remote took.
 
     Args:
         spec: the object type.
@@ -68,8 +68,7 @@ def create(
     if object_id is not None and _own_reference(spec.model) is not None:
         values[OWN_REFERENCE] = object_id
     row: Model = spec.model(**values)
-    with unrecorded():
-        row.save(using=alias(), force_insert=True)
+    row.save(using=alias(), force_insert=True)
     return row
 
 

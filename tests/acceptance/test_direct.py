@@ -11,6 +11,8 @@ from django.db import transaction
 
 from examples.shop.integrators import ShopIntegrator
 from examples.shop.models import Customer
+from sync import registry
+from sync.drain import drain
 from sync.exceptions import InTransaction, RateLimitExceeded, Refused
 from sync.models import Binding, Change, Connection, Operation, Status
 from sync.testing.remote import Remote
@@ -29,16 +31,16 @@ def test_an_object_is_created_updated_and_deleted_at_the_remote_first_while_a_wo
     row = Customer.objects.get()
     assert (row.email, row.name) == ("ada@shop.test", "Ada")
     assert [there["id"] for there in sandbox.objects("customers")] == [remote_id]
-    until_equal()
+    until_equal(sweeping=True)
     row.name = "Ada L."
     row.save()
     ShopIntegrator("customer", row).update_object()
     assert sandbox.get("customers", remote_id)["name"] == "Ada L."  # type: ignore[index]
-    until_equal()
+    until_equal(sweeping=True)
     ShopIntegrator("customer").delete_object(row.pk)
     assert sandbox.objects("customers") == []
     assert not Customer.objects.exists()
-    until_equal()
+    until_equal(sweeping=True)
     verbs = [entry.method for entry in sandbox.calls("customers", applied=True)]
     assert (verbs[0], verbs[-1], verbs.count("POST"), verbs.count("DELETE")) == ("POST", "DELETE", 1, 1)
     assert set(Operation.objects.values_list("status", flat=True)) == {Status.SUCCEEDED}
@@ -79,3 +81,11 @@ def test_without_a_free_token_a_verb_says_when_to_come_back(
     assert time.monotonic() - began < 3
     assert 1 < caught.value.retry_after_s <= 4.25
     assert [there["name"] for there in sandbox.objects("customers")] == ["Ada"]
+
+
+def test_what_the_defaults_of_the_model_add_to_a_payload_is_sent_afterwards(sandbox: Remote) -> None:
+    ShopIntegrator("customer", {"email": "eve@example.test", "name": "Eve"}).create_object()
+    connection = registry.connection("shop")
+    drain(connection.pk)
+    assert [there["country"] for there in sandbox.objects("customers")] == [""]
+    assert len(sandbox.calls("customers")) == 2
