@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from celery import current_app
 from kombu import pools
@@ -19,6 +20,11 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.process import Process
 from tests.servers.redis import RedisServer
 from tests.servers.surroundings import surroundings
+
+# The same examples in every run, and no verdict by the clock; chance is let in by --hypothesis-profile=searching.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("searching", deadline=None)
+hypothesis.settings.load_profile("steady")
 
 processes = pytest.StashKey[list[Process]]()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connections
 
-from sync import bindings, conf
+from sync import bindings, conf, wake
 from sync.bindings import Claimed, Fold
 from sync.connectors.classify import to_error
 from sync.drain import gate
@@ -78,7 +78,7 @@ def run(unit: Any, verb: Verb, object_id: str) -> Outcome:
             bindings.forget_first(unit.connection.pk, unit.object_type, name)
             raise
     finally:
-        gate.give_back(admitted.passage)
+        _leave(admitted)
     raise ObjectBusy(f"{unit.object_type} {object_id} needs more steps; the worker goes on with it")
 
 
@@ -105,7 +105,7 @@ def run_many(units: Sequence[Any], verb: Verb) -> list[Outcome]:
         claims = _claims(units, verb, admitted.lease_s)
         delivery, _ = _deliver(planner, admitted, planner.build(claims), began)
     finally:
-        gate.give_back(admitted.passage)
+        _leave(admitted)
     lost = Outcome(kind=OutcomeKind.NO_TOKEN, code="not_sent", detail="It was not sent; the worker goes on with it.")
     return [delivery.outcomes.get(claim.id, lost) for claim in claims]
 
@@ -129,6 +129,15 @@ def _admitted(unit: Any) -> Admitted:
     if passage is None or passage.let is Pass.SHUT:
         raise ObjectBusy(f"connection {connection} is paused or shut", hint="see its gate in the admin")
     return Admitted(passage, lease_s)
+
+
+def _leave(admitted: Admitted) -> None:
+    """Give back an unused probe, and ring where something is left to do: an edit came meanwhile, or a step follows."""
+    gate.give_back(admitted.passage)
+    connection_id = admitted.passage.connection.pk
+    due_s = bindings.next_due_s(connection_id)
+    if due_s is not None and due_s < conf.current().slice_s:
+        wake.ring([connection_id])
 
 
 def _patiently(unit: Any, verb: Verb, object_id: str, admitted: Admitted) -> Outcome | None:

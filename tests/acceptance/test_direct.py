@@ -89,3 +89,14 @@ def test_what_the_defaults_of_the_model_add_to_a_payload_is_sent_afterwards(sand
     drain(connection.pk)
     assert [there["country"] for there in sandbox.objects("customers")] == [""]
     assert len(sandbox.calls("customers")) == 2
+
+
+def test_several_rows_are_created_and_updated_at_once(sandbox: Remote) -> None:
+    rows = [Customer.objects.create(email=f"c{n}@example.test", name=f"C {n}") for n in range(3)]
+    speaker = ShopIntegrator("customer")
+    made = speaker.create_objects(rows)
+    assert sorted(made) == sorted(there["id"] for there in sandbox.objects("customers"))
+    Customer.objects.update(country="DE")
+    speaker.update_objects(Customer.objects.all())
+    assert {there["country"] for there in sandbox.objects("customers")} == {"DE"}
+    assert len(sandbox.calls("customers")) == 6

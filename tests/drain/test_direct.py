@@ -314,6 +314,25 @@ def test_a_verb_waits_for_a_token_for_as_long_as_it_may(
     assert send(unit(saved()), Verb.CREATE).ok
 
 
+def test_what_a_verb_leaves_to_do_is_rung_for(
+    unit: Unit, integrator: type[MemoryIntegrator], connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(direct.wake, "ring", rung.extend)
+    group = saved()
+    send(unit(group), Verb.CREATE)
+    assert rung == []
+    original = integrator.read_answer
+
+    def edited(self: Any, call: Any, answer: Any) -> Any:
+        bindings.ask(connection.pk, "group", [str(group.pk)])
+        return original(self, call, answer)
+
+    integrator.read_answer = edited  # type: ignore[method-assign]
+    send(unit(group), Verb.UPDATE)
+    assert rung == [connection.pk]
+
+
 # --- credentials and the gate ----------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ def test_the_longest_wait_never_shrinks_with_attempts(policy: RetryPolicy, attem
 
 @given(policy=policies)
 def test_the_first_wait_is_at_most_the_base_delay(policy: RetryPolicy) -> None:
-    assert ceiling(policy, 0) == min(policy.base_delay, policy.max_delay)
+    assert ceiling(policy, 0) == pytest.approx(min(policy.base_delay, policy.max_delay))
 
 
 def test_jitter_is_full_so_short_waits_occur() -> None:
