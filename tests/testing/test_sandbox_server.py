@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 
 from sync.exceptions import ConnectFailed
 from sync.management.commands.crudsync_sandbox import Command
+from project.servers import wait_until
 from sync.testing.remote import Remote, SandboxProcess, read_journal
 from sync.testing.sandbox import ConfigError, SandboxServer
 from sync.testing.sandbox.commandline import main, options_of
@@ -148,7 +149,7 @@ def test_a_stopped_server_leaves_no_thread_and_no_port():
         talk(server, b"PUT /products/1 HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
         idle = socket.create_connection(("127.0.0.1", server.port))
     idle.close()
-    assert threading.active_count() == before
+    assert wait_until(lambda: threading.active_count() <= before, 10)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port))
 
