@@ -16,9 +16,9 @@ import pytest
 import requests
 from django.core.management import CommandError, call_command
 
+from project.servers import wait_until
 from sync.exceptions import ConnectFailed
 from sync.management.commands.crudsync_sandbox import Command
-from project.servers import wait_until
 from sync.testing.remote import Remote, SandboxProcess, read_journal
 from sync.testing.sandbox import ConfigError, SandboxServer
 from sync.testing.sandbox.commandline import main, options_of
