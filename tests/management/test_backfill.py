@@ -15,9 +15,9 @@ Run = Callable[..., str]
 
 def test_it_fills_and_says_how_far_it_is(products: list[Product], run: Run) -> None:
     lines = run("crudsync_backfill", "shop", "--batch", "2").splitlines()
-    assert lines[0].startswith("category: 1 of 4 rows looked at, 1 asked for (25%, about 0 s left)")
-    assert lines[-1].startswith("done: 4 of 4 rows looked at, 4 asked for in ")
-    assert Binding.objects.count() == 4
+    assert lines[0].startswith("category: 1 of 6 rows looked at, 1 asked for (17%, about 0 s left)")
+    assert lines[-1].startswith("done: 6 of 6 rows looked at, 6 asked for in ")
+    assert Binding.objects.count() == 6
     row = Binding.objects.first()
     assert row is not None
     assert row.actor == "crudsync_backfill (backfill)"
