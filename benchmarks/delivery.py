@@ -31,15 +31,18 @@ def run(rows: int = 6000, rounds: int = 3, tasks: int = 600) -> dict[str, Any]:
     with stage() as found:
         pairs = [(_bare(found, rows), _ours(found, rows, 1)) for _ in range(rounds)]
         double = _ours(found, rows, 2)
-        per_task = _task_per_save(found, tasks)
+        per_task = _task_per_save(found, tasks, "--pool=threads", f"--concurrency={THREADS}")
+        per_task_double = _task_per_save(found, tasks, "--pool=prefork", "--concurrency=2")
     ours = statistics.median(rate for _, rate in pairs)
     return {
         "ratio_to_requests": round(statistics.median(ours / bare for bare, ours in pairs), 3),
         "ratio_to_requests_two_processes": round(double / statistics.median(bare for bare, _ in pairs), 3),
         "ratio_to_task_per_save": round(ours / per_task, 2),
+        "ratio_to_task_per_save_two_processes": round(double / per_task_double, 2),
         "rows_per_second": round(ours),
         "bare_per_second": round(statistics.median(bare for bare, _ in pairs)),
         "task_per_save_per_second": round(per_task),
+        "task_per_save_per_second_two_processes": round(per_task_double),
         "rounds": [[round(bare), round(ours)] for bare, ours in pairs],
     }
 
@@ -96,8 +99,8 @@ def _rate(rows: int) -> float:
     return rows / seconds
 
 
-def _task_per_save(found: Stage, rows: int) -> float:
-    """Rows a second of a backlog of one task per save, with threads, from the first start to the last end."""
+def _task_per_save(found: Stage, rows: int, *pool: str) -> float:
+    """Rows a second of a backlog of one task per save, in such a pool, from the first start to the last end."""
     from django_celery_results.models import TaskResult
 
     from benchmarks.crm import tasks
@@ -106,7 +109,7 @@ def _task_per_save(found: Stage, rows: int) -> float:
     tasks.connect()
     for row in people(rows, Tasked):
         row.save()
-    worker = found.worker("tasked", "--pool=threads", f"--concurrency={THREADS}")
+    worker = found.worker("tasked", *pool)
     try:
         done = TaskResult.objects.filter(task_name="crm.push", status="SUCCESS")
         if not wait_until(lambda: done.count() >= rows, DONE_S, every_s=0.2):
@@ -118,6 +121,8 @@ def _task_per_save(found: Stage, rows: int) -> float:
     times = done.aggregate(first=Min("date_started"), last=Max("date_done"))
     first = times["first"] or done.aggregate(first=Min("date_created"))["first"]
     seconds: float = (times["last"] - first).total_seconds()
+    TaskResult.objects.all().delete()
+    Tasked.objects.all()._raw_delete("default")
     return rows / seconds
 
 

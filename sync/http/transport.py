@@ -24,6 +24,8 @@ from sync.types import Answer, Request
 logger = logging.getLogger("crudsync.http")
 
 MAX_REDIRECTS = 5
+FAILED = 400
+"""HTTP statuses from here on are failures."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _READS = frozenset({"GET", "HEAD"})
 _transports: weakref.WeakSet[Transport] = weakref.WeakSet()
@@ -68,8 +70,10 @@ class Transport:
         elapsed_ms = (time.monotonic() - start) * 1000
         if response is not None:
             response.elapsed = dt.timedelta(milliseconds=elapsed_ms)
-        if logger.isEnabledFor(logging.INFO):
-            _log(request, response, error, elapsed_ms)
+        # A line for each success would cost the threads that send more than the sending: they queue for the handler.
+        level = logging.DEBUG if response is not None and response.status_code < FAILED else logging.INFO
+        if logger.isEnabledFor(level):
+            _log(level, request, response, error, elapsed_ms)
         return Answer(response=response, error=error, elapsed_ms=elapsed_ms)
 
     def session(self) -> requests.Session:
@@ -109,12 +113,14 @@ def _redirect(request: Request, url: str, response: requests.Response) -> str | 
     return target if split_url(target)[0] == split_url(url)[0] else None
 
 
-def _log(request: Request, response: requests.Response | None, error: Exception | None, elapsed_ms: float) -> None:
+def _log(
+    level: int, request: Request, response: requests.Response | None, error: Exception | None, elapsed_ms: float
+) -> None:
     if response is not None:
         outcome, size = str(response.status_code), len(response.content)
     else:
         outcome, size = getattr(error, "code", "error"), 0
-    logger.info("%s %s %s %.0f ms %d bytes", request.method, safe_url(request.url), outcome, elapsed_ms, size)
+    logger.log(level, "%s %s %s %.0f ms %d bytes", request.method, safe_url(request.url), outcome, elapsed_ms, size)
 
 
 def _place(error: Exception) -> str:

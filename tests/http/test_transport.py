@@ -553,7 +553,7 @@ def test_a_call_is_logged_without_secrets(serve: Serve, transport: Transport, ca
     path = f"/products?page=2&api_key={CANARY}&key={CANARY}#{CANARY}"
     answer = transport.send(post(server, path, headers=headers, body=CANARY.encode()))
     [record] = [record for record in caplog.records if record.name == "crudsync.http"]
-    assert record.levelno == logging.INFO
+    assert record.levelno == logging.DEBUG
     assert record.getMessage().startswith(f"POST {server.url}/products?page=2&api_key=***&key=*** 200 ")
     assert record.getMessage().endswith(" ms 13 bytes")
     assert CANARY not in caplog.text + repr(answer) + repr(answer.response)
@@ -574,6 +574,17 @@ def test_an_error_is_logged_and_told_without_secrets(
         caplog.text + repr(answer) + str(answer.error) + repr(answer.error.__cause__) + repr(answer.error.__context__)
     )
     assert CANARY not in told
+
+
+def test_a_failed_call_is_logged_where_a_success_is_not(
+    serve: Serve, transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="crudsync.http")
+    transport.send(post(serve(ok())))
+    assert caplog.records == []
+    transport.send(post(serve(ok(status="500 Oh"))))
+    [record] = caplog.records
+    assert " 500 " in record.getMessage()
 
 
 def test_a_quiet_logger_costs_no_formatting(
