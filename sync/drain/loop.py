@@ -248,7 +248,8 @@ class Drain:
             return False
         self._intake()
         due_s = bindings.next_due_s(self.connection_id)
-        if due_s is None or due_s > 0:
+        left_s = max(self.slice_end - time.monotonic(), 0.0) if self.wait else 0.0
+        if due_s is None or due_s > left_s:  # what came in meanwhile may rest yet: waited for as long as it was here
             return False
         wake.ring([self.connection_id])
         return True

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from sync import drain as draining
 from sync.drain import gate, slots
+from sync.drain.loop import Drain
 from sync.drain.sweep import sweep_if_overdue
 from sync.models import Binding, Change, Connection, Gate, Sweep
 from sync.types import Lane
@@ -101,3 +102,13 @@ def test_when_the_next_token_comes_is_noted_and_forgotten(connection: Connection
     assert Gate.objects.get().next_token_at is not None
     gate.note_next_token(connection.pk, None)
     assert Gate.objects.get().next_token_at is None
+
+
+@pytest.mark.parametrize(("due_in_s", "wait", "rings"), [(2.0, True, True), (2.0, False, False), (60.0, True, False)])
+def test_a_drain_that_ends_rings_for_what_came_in_meanwhile_and_rests_within_its_slice(
+    connection: Connection, due_in_s: float, wait: bool, rings: bool
+) -> None:
+    at = timezone.now() + dt.timedelta(seconds=due_in_s)
+    Binding.objects.create(connection=connection, object_type="product", object_id="1", model="shop.product", due_at=at)
+    ending = Drain(connection.pk, slice_s=10.0, task_id="", wait=wait)
+    assert ending._look_again() is rings
