@@ -18,7 +18,7 @@ WITH_ROWS := acceptance admin bindings browser capture drain integrators interop
 NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgres coverage lint bench chaos screenshots docs wheel lock clean
+.PHONY: help demo test test-sqlite test-postgres coverage lint bench chaos chaos-tests screenshots docs wheel lock clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -68,7 +68,10 @@ lint: $(DEV_STAMP)  ## style, types, the import contract, missing migrations, th
 bench: $(DEV_STAMP)  ## what the README claims, measured here
 	$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(DEV_STAMP)  ## kills, freezes and restarts, for as long as it takes
+chaos: $(DEV_STAMP)  ## real processes, broken on a schedule drawn from SEED, for MINUTES; then an oracle
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) $(ARGS)
+
+chaos-tests: $(DEV_STAMP)  ## the long variants of the tests with real processes
 	$(BIN)/python -m pytest --pg -m chaos $(ARGS)
 
 screenshots: $(DEV_STAMP)  ## the pictures of the documentation, anew; needs chromium
