@@ -132,6 +132,8 @@ CRUDSYNC = {
     "queue": env.str("CRUDSYNC_QUEUE", default=""),
     "encryption_keys": env.list("CRUDSYNC_ENCRYPTION_KEYS", default=[]),
     "limiter_when_down": env.str("CRUDSYNC_LIMITER_WHEN_DOWN", default="closed"),
+    # This site's remote is the sandbox on the same machine. A site that calls remotes elsewhere needs none of these.
+    "allow_networks": env.list("CRUDSYNC_ALLOW_NETWORKS", default=["127.0.0.0/8", "::1/128"]),
 }
 for _name, _read in {
     "limiter_local_share": env.float,

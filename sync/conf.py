@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -14,6 +15,7 @@ from django.core.signals import setting_changed
 from sync.exceptions import ConfigurationError
 
 SETTING = "CRUDSYNC"
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Settings:
         timeout_s: total deadline of one call.
         connect_s: deadline of connecting.
         max_bytes: cap on a decoded answer.
+        allow_networks: networks that may be called though they are not of the public Internet, such as
+            ``10.0.0.0/8``; with Django's ``DEBUG`` the machine's own addresses, too.
         claim_size: objects in one claim at the most.
         intake_size: changes folded in one transaction.
         rest_s: how long an object rests after a send.
@@ -68,6 +72,7 @@ class Settings:
     timeout_s: float = 10.0
     connect_s: float = 3.0
     max_bytes: int = 10 * 1024 * 1024
+    allow_networks: tuple[str, ...] = ()
     claim_size: int = 500
     intake_size: int = 1000
     rest_s: float = 1.0
@@ -100,17 +105,33 @@ def current() -> Settings:
             hint = f"did you mean {near[0]!r}?" if near else "see the settings reference"
             raise ConfigurationError(f"{SETTING} has no key {key!r}", code="unknown_setting", hint=hint)
     values: dict[str, Any] = {key: _of_its_kind(key, value) for key, value in given.items()}
+    if getattr(django_settings, "DEBUG", False):
+        values["allow_networks"] = (*values.get("allow_networks", ()), *LOOPBACK)
     return Settings(**values)
 
 
 def _of_its_kind(key: str, value: Any) -> Any:
     """The value, if it is of its setting's kind. Numbers and their ranges are left to the system checks."""
     kinds = {bool: "True or False", str: "a text", tuple: "a list of texts", Mapping: "a dict"}
-    value = tuple(value) if key == "encryption_keys" and isinstance(value, list) else value
+    value = tuple(value) if isinstance(_DEFAULTS[key], tuple) and isinstance(value, list) else value
     for kind, words in kinds.items():
         if isinstance(_DEFAULTS[key], kind) and not isinstance(value, kind):
             raise ConfigurationError(f"{SETTING}[{key!r}] must be {words}", code="bad_setting")
+    if key == "allow_networks":
+        _check_networks(value)
     return value
+
+
+def _check_networks(values: tuple[Any, ...]) -> None:
+    for value in values:
+        try:
+            ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            raise ConfigurationError(
+                f"{SETTING}['allow_networks'] has {value!r}, which is no network",
+                code="bad_setting",
+                hint="write it as '10.0.0.0/8', '127.0.0.1/32' or 'fd00::/8'",
+            ) from None
 
 
 def ready() -> bool:
@@ -127,7 +148,7 @@ def redis_url() -> str:
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting == SETTING:
+    if setting in {SETTING, "DEBUG"}:
         current.cache_clear()
 
 

@@ -16,6 +16,7 @@ from sync.http import Response
 from sync.types import Call, Outcome, OutcomeKind, Verb, type_json
 
 UNKNOWN = OutcomeKind.UNKNOWN
+NO_CONTENT = 204
 
 
 def wrap(payload: Mapping[str, Any], envelope: str) -> Mapping[str, Any]:
@@ -137,6 +138,8 @@ def _version(options: RestOptions, response: Response, shown: Mapping[str, Any] 
 
 
 def _list(options: RestOptions, call: Call, data: type_json, outcome: Outcome) -> Outcome:
+    if data is None and outcome.status_code != NO_CONTENT:  # absence must be certain: a lost body says nothing
+        return replace(outcome, kind=UNKNOWN, code="bad_body", detail="the answer to the search has no body")
     try:
         rows = items_at(data, options.items) if data is not None else []
     except PaginationError as error:

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from sync.exceptions import NameNotResolved
+from sync.http.guard import admit
 
 Addresses = list[tuple[Any, ...]]
 """What ``socket.getaddrinfo`` returns."""
@@ -63,7 +64,7 @@ os.register_at_fork(after_in_child=_lookups.forget)
 
 
 def resolve(host: str, port: int, until: float) -> Addresses:
-    """Return the addresses of a host.
+    """Return the addresses of a host that may be called.
 
     Args:
         host: a name or an address, without brackets.
@@ -72,15 +73,16 @@ def resolve(host: str, port: int, until: float) -> Addresses:
 
     Raises:
         NameNotResolved: no such name, or no answer in time.
+        AddressRefused: it has no address that may be called.
     """
     if numeric := _numeric(host, port):
-        return numeric
+        return admit(host, numeric)
     lookup = _lookups.get(host, port)
     if not lookup.done.wait(max(0.0, until - time.monotonic())):
         raise NameNotResolved(f"{host} was not resolved in time", code="name_timeout")
     if lookup.error is not None or not lookup.addresses:
         raise NameNotResolved(f"{host} has no address", hint="check the host name in base_url") from lookup.error
-    return lookup.addresses
+    return admit(host, lookup.addresses)
 
 
 def _numeric(host: str, port: int) -> Addresses:

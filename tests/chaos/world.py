@@ -148,7 +148,8 @@ class World:
         schedule = str(self.home / f"beat-{len(self.beats)}")
         beat = Beat(env=self.env(), home=self.home, arguments=("--schedule", schedule))
         self.beats.append(beat)
-        return beat.start()
+        Process.start(beat)
+        return beat
 
     def _add_writer(self, seed: int) -> None:
         command = [sys.executable, "-m", "tests.chaos.writer", str(seed), str(self.home / f"writer-{seed}.jsonl")]
@@ -157,13 +158,11 @@ class World:
         self.writers.append(writer)
 
     def supervise(self) -> None:
-        """Start anew whatever has ended, as a supervisor does."""
-        for worker in [each for each in self.workers if not each.running]:
-            worker.kill()
-            worker.start()
-        for beat in [each for each in self.beats if not each.running]:
-            beat.kill()
-            beat.start()
+        """Start anew whatever has ended, as a supervisor does, and wait for none: what they need may be away."""
+        for process in (*self.workers, *self.beats):
+            if not process.running:
+                process.kill()
+                Process.start(process)
         if not self.redis.running:
             self.redis.start()
 

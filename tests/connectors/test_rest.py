@@ -447,10 +447,21 @@ def test_a_lookup_that_finds_one_names_it(rest: RestConnector, body: Any) -> Non
     assert len(outcome.items or ()) == 1
 
 
-@pytest.mark.parametrize("body", [b"", [], {"items": []}, {"results": [], "total": 0}])
+@pytest.mark.parametrize("body", [[], {"items": []}, {"results": [], "total": 0}])
 def test_a_lookup_that_finds_nothing_is_a_certain_no(rest: RestConnector, body: Any) -> None:
     outcome = found(rest, body)
     assert (outcome.kind, list(outcome.items or ()), outcome.remote_id) == (K.OK, [], None)
+
+
+@pytest.mark.parametrize("body", [b"", None])
+def test_a_lookup_whose_answer_has_lost_its_body_is_no_answer(rest: RestConnector, body: Any) -> None:
+    outcome = found(rest, body)
+    assert (outcome.kind, outcome.code) == (K.UNKNOWN, "bad_body")
+
+
+def test_a_lookup_that_is_answered_204_is_a_certain_no(rest: RestConnector) -> None:
+    outcome = found(rest, b"", status=204)
+    assert (outcome.kind, list(outcome.items)) == (K.OK, [])
 
 
 def test_a_lookup_that_finds_several_names_none(rest: RestConnector) -> None:
