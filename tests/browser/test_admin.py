@@ -30,6 +30,7 @@ def test_a_saved_product_is_at_the_remote_and_its_history_says_who_what_and_how_
     until_synced(desk)
     desk.click("text=Sync history")
     newest = desk.locator(f"{PANEL} table").nth(1).locator("tbody tr").first
+    newest.wait_for()
     when, what, who, ended, duration, answer = (cell.strip() for cell in newest.locator("th, td").all_inner_texts())
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", when)
     assert (what, who, ended) == ("update", "admin", "succeeded")
