@@ -33,6 +33,11 @@ def _remote(draw: float) -> str:
     return ("shop", "directory")[int(draw * 2)]
 
 
+def _awake(world: World, name: str) -> None:
+    """Let a remote go on: its side door is needed."""
+    os.kill(world.remotes[name].pid, signal.SIGCONT)
+
+
 def kill_child(world: World, draw: float) -> Undo:
     """A process of a pool dies."""
     with contextlib.suppress(ProcessLookupError, IndexError):
@@ -156,9 +161,11 @@ def misbehave(do: str, rule: Mapping[str, Any], world: World, draw: float) -> Un
     """A remote answers badly."""
     name = _remote(draw)
     remote = world.remotes[name].remote
+    _awake(world, name)
     number = remote.fault(do, probability=0.5, seed=int(draw * 1e6), **rule)
 
     def mend() -> None:
+        _awake(world, name)
         fired = sum(row["fired"] for row in remote.faults() if row["number"] == number)
         world.injected[f"answers: {do} {rule.get('status', '')}".strip()] += fired
         remote.clear_faults()
