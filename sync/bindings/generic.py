@@ -19,6 +19,9 @@ from sync.models.clock import now
 from sync.types import Lane
 
 REVIVED = (State.DEAD, State.HELD)
+IDLE = (State.HELD, State.SYNCED, State.ABSENT)
+"""States in which nobody waits for a retry: a change is sent at once, whatever else the object is due for."""
+
 FRESH = (State.DEAD, State.HELD, State.SYNCED, State.ABSENT)
 
 
@@ -114,8 +117,8 @@ def _merge(binding: Binding, row: Fold, at: dt.datetime, using: str) -> None:
     }
     if row.snapshot is not None:
         values["snapshot"] = row.snapshot
-    held = binding.state == State.HELD and not binding.leased
-    if held or (binding.due_at is None and binding.state != State.IN_DOUBT):
+    idle = binding.state in IDLE and not binding.leased
+    if idle or (binding.due_at is None and binding.state != State.IN_DOUBT):
         values["due_at"] = max(at, binding.rests_until or at)
     if row.urgent and binding.due_at is not None and binding.due_at > at and not binding.leased:
         values |= {"due_at": at, "attempts": 0}
@@ -189,7 +192,7 @@ def _apply(row: Settlement, binding: Binding | None, at: dt.datetime, using: str
         values["attempts"] = 0 if row.due_s is None else row.attempts
     if row.synced:
         values["synced_at"] = at
-        if row.due_s is None:
+        if row.due_s is None or (not changed and row.state in (State.SYNCED, State.ABSENT)):
             values["dirty_since"] = at if changed else None
     rows = Binding.objects.using(using).filter(pk=binding.pk, lease_token=row.claim.lease_token)
     # compare-and-swap on seq as well: what folded in between must be seen

@@ -28,7 +28,8 @@ ON CONFLICT (connection_id, object_type, object_id) DO UPDATE SET
     snapshot = coalesce(excluded.snapshot, b.snapshot),
     dirty_since = coalesce(b.dirty_since, excluded.dirty_since),
     due_at = CASE WHEN b.state = 'in_doubt' THEN b.due_at
-                  WHEN b.state = 'held' AND NOT b.leased THEN greatest(statement_timestamp(), b.rests_until)
+                  WHEN b.state IN ('held', 'synced', 'absent') AND NOT b.leased
+                  THEN greatest(statement_timestamp(), b.rests_until)
                   ELSE coalesce(b.due_at, greatest(statement_timestamp(), b.rests_until)) END,
     attempts = CASE WHEN b.state IN ('dead', 'held') THEN 0 ELSE b.attempts END,
     claims = CASE WHEN b.state IN ('dead', 'held') THEN 0 ELSE b.claims END,
@@ -124,7 +125,9 @@ UPDATE crudsync_binding b SET
                  ELSE greatest(statement_timestamp(), b.rests_until) END
         WHEN v.due IS NULL THEN NULL
         ELSE statement_timestamp() + make_interval(secs => v.due) END,
-    dirty_since = CASE WHEN v.due IS NOT NULL OR NOT v.synced THEN b.dirty_since
+    dirty_since = CASE WHEN NOT v.synced THEN b.dirty_since
+                       WHEN v.due IS NOT NULL AND (b.seq <> v.seq OR v.state NOT IN ('synced', 'absent'))
+                       THEN b.dirty_since
                        WHEN b.seq <> v.seq THEN statement_timestamp() ELSE NULL END,
     synced_at = CASE WHEN v.synced THEN statement_timestamp() ELSE b.synced_at END
 FROM json_to_recordset(%s) AS v(

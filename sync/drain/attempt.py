@@ -9,7 +9,7 @@ from typing import Any
 from sync.bindings.rows import Mark
 from sync.connectors.classify import excerpt
 from sync.connectors.codec import dumps
-from sync.drain.decide import Action
+from sync.drain.decide import LATE_DELETE, Action
 from sync.drain.intent import Intent
 from sync.drain.plan import Plan, changes
 from sync.operations import Started
@@ -81,7 +81,7 @@ def mark(item: Attempt) -> Mark:
 
 def doubt(before: str, verb: str) -> str:
     """Return what is in doubt when a write follows one in doubt: a delete that may have landed outlasts an update."""
-    return before if (before, verb) == ("delete", "update") else verb
+    return before if verb == "update" and before in ("delete", LATE_DELETE) else verb
 
 
 def journal(item: Attempt, request: Request, task_id: str) -> Started:

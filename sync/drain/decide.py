@@ -17,6 +17,15 @@ REPLAYS = 2
 """An intent that was sent so often without an answer is looked up, where it can be."""
 
 
+LATE = "late"
+"""A doubt once something succeeded after it: an earlier write may land yet."""
+
+LATE_DELETE = "deleted"
+"""The same where it may be a delete that lands, or where the object was deleted since."""
+
+AWAITED = (LATE, LATE_DELETE)
+
+
 class Action(StrEnum):
     """What the drain does next for an object: at most one call."""
 
@@ -45,7 +54,7 @@ class Facts:
         present: there is a local row (or an API-first payload) that belongs to this account.
         keep: an absent row leaves the remote object alone (``on_leave`` or ``on_delete`` is ``keep``).
         bound: a remote id is known.
-        uncertain: the verb that may have been applied: "", "create", "update" or "delete".
+        uncertain: the verb that may have been applied: "", "create", "update" or "delete"; or one of ``AWAITED``.
         wanted: a ``Wanted``.
         equal: the payload equals what was last agreed.
         replayable: the remote honours keys and this one is young enough, or it takes our ids.
@@ -92,6 +101,8 @@ def decide(facts: Facts) -> Decision:
     if not facts.bound:
         return Decision(action=Action.CREATE, whole=True, new_intent=True)
     if facts.wanted == Wanted.VERIFY and facts.can_read:
+        return Decision(action=Action.READ)
+    if facts.uncertain in AWAITED and facts.wanted == Wanted.AUTO and facts.equal and facts.can_read:
         return Decision(action=Action.READ)
     if facts.uncertain or facts.wanted != Wanted.AUTO:
         return Decision(action=Action.UPDATE, whole=True)

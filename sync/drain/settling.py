@@ -12,6 +12,7 @@ from sync.bindings.rows import Settlement
 from sync.connectors.codec import dumps
 from sync.drain.attempt import Attempt, doubt
 from sync.drain.decide import Action
+from sync.drain.landing import landing
 from sync.drain.plan import Plan, is_first
 from sync.drain.verdict import Base, Case, Remote, Then, Verdict, applied_nothing
 from sync.exceptions import PayloadError
@@ -97,6 +98,8 @@ def ruling(attempt: Attempt, outcome: Outcome, verdict: Verdict, policy: RetryPo
         synced=verdict.then is Then.DONE and done,
         again=again,
     )
+    if not follows(plan):
+        settlement = landing(plan, settlement, outcome, verdict.status, policy)
     return Ruling(settlement=settlement, verdict=verdict, outcome=outcome)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sync.drain.decide import Action
+from sync.drain.decide import LATE_DELETE, Action
 from sync.models import Status
 from sync.types import OutcomeKind as Kind
 
@@ -221,7 +221,7 @@ def _update(case: Case, kind: Kind) -> Verdict:
     if kind is Kind.UNAVAILABLE:
         return replace(failed, status=Status.UNKNOWN, then=Then.GATE, doubt="update", gate=Gate.SHUT)
     if kind is Kind.NOT_FOUND:
-        return gone("recreate" if case.was == "delete" else case.on_gone)
+        return _missing(case)
     if kind is Kind.STALE_VERSION:
         # What cannot be read again is sent whole, without a version: ours wins.
         base = Base.KEEP if case.can_read else Base.UNKNOWN
@@ -229,6 +229,11 @@ def _update(case: Case, kind: Kind) -> Verdict:
     if kind is Kind.CONFLICT:
         return replace(failed, then=Then.BACKOFF, counted=True)
     return failed
+
+
+def _missing(case: Case) -> Verdict:
+    """What a delete of ours may have removed is created anew, whatever the policy says of strangers' deletes."""
+    return gone("recreate" if case.was in ("delete", LATE_DELETE) else case.on_gone)
 
 
 def gone(policy: str) -> Verdict:
@@ -272,7 +277,7 @@ def _read(case: Case, kind: Kind) -> Verdict:
     if kind in (Kind.OK, Kind.HOOK_ERROR):
         return Verdict(status=Status.SUCCEEDED, then=Then.NOW, base=Base.READ)
     if kind is Kind.NOT_FOUND:
-        return gone(case.on_gone)
+        return _missing(case)
     if kind is Kind.UNAVAILABLE:
         return replace(failed, then=Then.GATE, counted=False, gate=Gate.SHUT)
     if kind is Kind.UNKNOWN:

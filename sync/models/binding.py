@@ -28,7 +28,7 @@ class Binding(models.Model):
     ``due_at`` is the whole schedule: null, nothing to do; past, due; future, a retry's time or the end of a lease.
     ``sent`` and ``seen`` are the base: our payload as last agreed and the remote's answer to it, as canonical JSON
     text. ``intent`` is JSON text of an attempted create: key, body, time. ``waits_for`` is ``type:object id`` of a
-    parent. ``uncertain`` names the verb that may have been applied.
+    parent. ``uncertain`` names the verb that may have been applied, or says that one may land yet.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="bindings")

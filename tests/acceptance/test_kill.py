@@ -88,7 +88,8 @@ def test_a_process_of_the_pool_that_is_killed_there_neither_loses_nor_doubles_a_
     assert {verb: applied(sandbox, verb) for verb in rows} == {"create": 3, "update": updates(point), "delete": 1}
     assert not Operation.objects.filter(status=Status.STARTED).exists()
     if point in BEFORE_THE_CALL:  # nobody but the second attempt spoke to the remote
-        assert len(sandbox.calls("customers")) == 5
+        writes = [call for call in sandbox.calls("customers") if call.method != "GET"]  # what was in doubt is read, too
+        assert len(writes) == 5
 
 
 @pytest.mark.parametrize("verb", WRITES)
