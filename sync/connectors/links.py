@@ -68,8 +68,8 @@ def follow(base: str, link: str) -> str:
     Raises:
         PaginationError: the link leads to another scheme, host or port, or carries credentials.
     """
-    url, _ = urldefrag(urljoin(base, link.strip()))
     try:
+        url, _ = urldefrag(urljoin(base, link.strip()))
         same = _origin(url) == _origin(base)
         clean = "@" not in urlsplit(url).netloc
     except ValueError as error:  # a port or an IPv6 address that is none

@@ -395,3 +395,10 @@ def test_a_key_with_dots_in_its_name_is_found() -> None:
     assert at({"@odata.nextLink": "x"}, "@odata.nextLink") == "x"
     assert at({"a": [{"b": 1}]}, "a.0.b") == 1
     assert at({"a": 1}, "a.b", "none") == "none"
+
+
+@pytest.mark.parametrize("link", ["http://[", "http://[::1/next", "http://api.test:port/"])
+def test_a_link_that_is_no_url_is_a_typed_error(link: str) -> None:
+    with pytest.raises(PaginationError) as caught:
+        follow("https://api.test/x", link)
+    assert caught.value.code == "bad_link"
