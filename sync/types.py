@@ -107,7 +107,7 @@ class Outcome:
 
     ``remote_id`` and ``version`` are text or None; ``data`` is the parsed object, as the remote showed it (without
     its envelope), None where there was no body; ``items`` is what a look-up or list found. ``retry_after_s`` is
-    seconds. ``code`` is stable, ``detail`` is one redacted sentence.
+    seconds. ``code`` is stable, ``detail`` is one redacted sentence; ``field`` and ``message`` are a refusal's own.
     """
 
     kind: OutcomeKind
@@ -119,6 +119,8 @@ class Outcome:
     data: type_json = None
     items: Sequence[type_json] | None = None
     retry_after_s: float | None = None
+    field: str = ""
+    message: str = ""
 
     @property
     def ok(self) -> bool:

@@ -194,8 +194,19 @@ def _apply(row: Settlement, binding: Binding | None, at: dt.datetime, using: str
         values["synced_at"] = at
         if row.due_s is None or (not changed and row.state in (State.SYNCED, State.ABSENT)):
             values["dirty_since"] = at if changed else None
+    values |= _letter(row, binding, anew=changed and row.again)
     rows = Binding.objects.using(using).filter(pk=binding.pk, lease_token=row.claim.lease_token)
     # compare-and-swap on seq as well: what folded in between must be seen
     if connections[using].features.has_select_for_update or connections[using].vendor == "sqlite":
         return bool(rows.update(**values))
     return bool(rows.filter(seq=binding.seq).update(**values))
+
+
+def _letter(row: Settlement, binding: Binding, *, anew: bool) -> dict[str, Any]:
+    """A dead letter closes by a success, and opens by a failure of the state that is the newest still."""
+    if row.synced:
+        return {"cause_id": None, "ignored": ""}
+    if row.cause is None or anew:
+        return {}
+    another = binding.cause_id is not None and binding.cause_id != row.cause
+    return {"cause_id": row.cause, **({"ignored": ""} if another else {})}

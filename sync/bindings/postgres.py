@@ -129,11 +129,16 @@ UPDATE crudsync_binding b SET
                        WHEN v.due IS NOT NULL AND (b.seq <> v.seq OR v.state NOT IN ('synced', 'absent'))
                        THEN b.dirty_since
                        WHEN b.seq <> v.seq THEN statement_timestamp() ELSE NULL END,
-    synced_at = CASE WHEN v.synced THEN statement_timestamp() ELSE b.synced_at END
+    synced_at = CASE WHEN v.synced THEN statement_timestamp() ELSE b.synced_at END,
+    cause_id = CASE WHEN v.synced THEN NULL
+                    WHEN b.seq <> v.seq AND v.again THEN b.cause_id ELSE coalesce(v.cause, b.cause_id) END,
+    ignored = CASE WHEN v.synced THEN ''
+                   WHEN b.seq <> v.seq AND v.again THEN b.ignored
+                   WHEN v.cause <> b.cause_id THEN '' ELSE b.ignored END
 FROM json_to_recordset(%s) AS v(
     id bigint, token bigint, seq bigint, remote_id text, version text, sent text, seen text, uncertain text,
     intent text, wanted int, attempts int, claims int, state text, code text, detail text, waits_for text,
-    due float8, rests float8, lane int, synced bool, again bool)
+    due float8, rests float8, lane int, synced bool, again bool, cause bigint)
 WHERE b.id = ANY(%s) AND b.id = v.id AND b.lease_token = v.token AND b.id IN (SELECT id FROM locked)
 RETURNING b.id
 """  # noqa: S608
@@ -232,6 +237,7 @@ def settle(rows: Sequence[Settlement], using: str) -> set[int]:
             "lane": int(r.lane),
             "synced": r.synced,
             "again": r.again,
+            "cause": r.cause,
         }
         for r in rows
     ]

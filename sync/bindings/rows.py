@@ -81,7 +81,7 @@ class Settlement:
     ``due_s`` is seconds from now, None where nothing is left to do. It is None that means done: where the object was
     changed since the claim (``seq`` differs), it stays due all the same, after its rest. ``again`` says that a change
     since the claim starts it anew, whatever ``due_s`` says. ``rests_s`` is its rest after a send, 0 where it was not
-    sent.
+    sent. ``cause`` makes it a dead letter, which closes by itself where ``synced`` is set.
     """
 
     claim: Claimed
@@ -103,6 +103,7 @@ class Settlement:
     lane: int = Lane.LIVE
     synced: bool = False
     again: bool = True
+    cause: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sync.connectors import classify, objects
 from sync.connectors.codec import dumps, plain
+from sync.connectors.complaint import complaint
 from sync.connectors.options import RestOptions
 from sync.connectors.pagination import at, items_at
 from sync.exceptions import BadBody, ConfigurationError, ObjectError, PaginationError
@@ -160,10 +161,19 @@ def _error(options: RestOptions, verb: Verb, row: dict[str, Any], whole: Outcome
         return None
     if kind is K.OK:
         return None
-    text = classify.excerpt(dumps(row if said is None else said), 300)
+    shown = dumps(row if said is None else said)
+    body = shown.encode("utf-8", "surrogatepass")  # half characters are no reason to fail
+    text = classify.excerpt(shown, 300)
     detail = f"the remote answered for it: {text}"
+    field, message = (classify.excerpt(part, 300) for part in complaint(body))
     return replace(
-        whole, kind=kind, code=classify.code_of(kind, status), detail=detail, status_code=status or whole.status_code
+        whole,
+        kind=kind,
+        code=classify.code_of(kind, status),
+        detail=detail,
+        status_code=status or whole.status_code,
+        field=field,
+        message=message,
     )
 
 

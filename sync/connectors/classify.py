@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from sync.connectors.codec import loads
+from sync.connectors.complaint import complaint
 from sync.exceptions import (
     BadBody,
     ConfigurationError,
@@ -153,8 +154,18 @@ def from_status(
     waits = parse_retry_after(response.headers.get("retry-after"), now)
     kind = kind_of(verb, status, retry_after=waits is not None, overrides=overrides)
     code = code_of(kind, status)
-    detail = "" if kind is K.OK else _sentence(status, response.content)
-    return Outcome(kind=kind, code=code, detail=detail, status_code=status, retry_after_s=waits)
+    if kind is K.OK:
+        return Outcome(kind=kind, code=code, status_code=status, retry_after_s=waits)
+    field, message = (excerpt(text, MAX_DETAIL) for text in complaint(response.content))
+    return Outcome(
+        kind=kind,
+        code=code,
+        detail=_sentence(status, response.content),
+        status_code=status,
+        retry_after_s=waits,
+        field=field,
+        message=message,
+    )
 
 
 def to_error(outcome: Outcome) -> RemoteError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from sync.models.cause import Cause
 from sync.models.connection import Connection
 from sync.types import Wanted
 
@@ -29,6 +30,7 @@ class Binding(models.Model):
     ``sent`` and ``seen`` are the base: our payload as last agreed and the remote's answer to it, as canonical JSON
     text. ``intent`` is JSON text of an attempted create: key, body, time. ``waits_for`` is ``type:object id`` of a
     parent. ``uncertain`` names the verb that may have been applied, or says that one may land yet.
+    A binding with a ``cause`` is a dead letter, until a later send succeeds; ``ignored`` says why nobody need look.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="bindings")
@@ -58,6 +60,16 @@ class Binding(models.Model):
     dirty_since = models.DateTimeField(null=True, blank=True)
     actor = models.CharField(max_length=150, blank=True, default="")
     synced_at = models.DateTimeField(null=True, blank=True)
+    cause = models.ForeignKey(
+        Cause,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="bindings",
+    )
+    ignored = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -79,6 +91,15 @@ class Binding(models.Model):
                 condition=models.Q(state__in=["held", "in_doubt", "dead"]),
             ),
             models.Index(fields=["model", "object_id"], name="crudsync_binding_model"),
+            models.Index(
+                fields=["cause", "id"], name="crudsync_binding_cause", condition=models.Q(cause__isnull=False)
+            ),
+        ]
+        permissions = [
+            ("replay_binding", _("Can replay dead letters")),
+            ("ignore_binding", _("Can ignore dead letters")),
+            ("resync_binding", _("Can ask for objects again")),
+            ("reveal_binding", _("Can read payloads and answers")),
         ]
         verbose_name = _("binding")
         verbose_name_plural = _("bindings")

@@ -28,6 +28,10 @@ class Connection(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["integrator", "name"], name="crudsync_connection_unique")]
         ordering = ["integrator", "name"]
+        permissions = [
+            ("manage_secrets", _("Can set and remove credentials")),
+            ("pause_connection", _("Can pause and resume a connection")),
+        ]
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
 
