@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -66,8 +67,9 @@ class RedisServer:
         self.process.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it answer again (SIGCONT)."""
-        self.process.signal(signal.SIGCONT)
+        """Let it answer again (SIGCONT); one that has ended since is left so."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.signal(signal.SIGCONT)
 
     def flush(self) -> None:
         """Forget all keys. Never under a live worker: Celery's queue bindings go too."""
