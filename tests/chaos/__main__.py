@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.faults import FAULTS
+from tests.chaos.probe import healthy_beside_poison
 from tests.chaos.schedule import Event, draw
 from tests.chaos.world import World
 
 QUIET_S = 240.0
 INVARIANTS = {
-    1: "nothing lost", 2: "nothing doubled", 3: "in order", 5: "within the rate", 6: "no silent end",
-    7: "no secret told", 8: "saves are fast", 9: "every write recorded", 10: "bounded",
+    1: "nothing lost", 2: "nothing doubled", 3: "in order", 4: "poison is isolated", 5: "within the rate",
+    6: "no silent end", 7: "no secret told", 8: "saves are fast", 9: "every write recorded", 10: "bounded",
 }  # fmt: skip
 
 
@@ -48,6 +49,8 @@ def run(seed: int, seconds: float, home: Path, *, postgres: bool = True, say: Ca
         world.hush()
         _mend(world)
         quiet_s = _until_quiet(world)
+        world.slow_healthy = healthy_beside_poison(world, seed)
+        _until_quiet(world)
         from tests.chaos.oracle import Oracle
 
         oracle = Oracle(world)

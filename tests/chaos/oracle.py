@@ -16,9 +16,11 @@ from typing import Any
 from sync.testing.remote import JournalEntry
 from tests.chaos.world import World
 
-KEYS = {"categories": "slug", "products": "sku", "customers": "email", "orders": "reference", "contacts": "email"}
+KEYS = {"categories": "slug", "products": "sku", "customers": "email", "orders": "reference", "contacts": "email",
+        "entries": "slug", "letters": "number"}  # fmt: skip
 COLLECTIONS = {"category": "categories", "product": "products", "customer": "customers", "order": "orders",
-               "contact": "contacts"}  # fmt: skip
+               "contact": "contacts", "entry": "entries", "letter": "letters"}  # fmt: skip
+HELD = ("held", "dead", "in_doubt")
 SLOW_MS = 1000.0
 SHOWN = 10
 
@@ -29,7 +31,7 @@ def doubled(entries: Iterable[JournalEntry]) -> Iterator[str]:
     owner: dict[tuple[str, str], tuple[str, str]] = {}
     for entry in sorted((each for each in entries if each.applied), key=lambda each: each.applied_at or each.at):
         identity = (entry.collection, entry.id)
-        if entry.method == "POST" and identity not in owner and not entry.replayed:
+        if _creates(entry) and identity not in owner and not entry.replayed:
             data = entry.data
             value = str((data if isinstance(data, dict) else {}).get(KEYS.get(entry.collection, ""), ""))
             key = owner[identity] = (entry.collection, value)
@@ -43,10 +45,42 @@ def doubled(entries: Iterable[JournalEntry]) -> Iterator[str]:
 def disordered(entries: Iterable[JournalEntry]) -> Iterator[str]:
     """Yield a sentence for each write to an id that the remote had never given when it arrived."""
     ordered = sorted(entries, key=lambda each: each.applied_at or each.at)
-    given = {(each.collection, each.id) for each in ordered if each.method == "POST" and each.applied}
+    given = {(each.collection, each.id) for each in ordered if _creates(each) and each.applied}
     for entry in ordered:
-        if entry.method in {"PATCH", "PUT", "DELETE"} and (entry.collection, entry.id) not in given:
+        if entry.method in {"PATCH", "DELETE"} and (entry.collection, entry.id) not in given:
             yield f"{entry.method} {entry.path} came for an id that was never given"
+
+
+def _creates(entry: JournalEntry) -> bool:
+    """Under our own ids a create is a PUT, and nothing else is one here."""
+    return entry.method in {"POST", "PUT"}
+
+
+def uneven(
+    collection: str, ours: Mapping[str, Mapping[str, Any]], theirs: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a sentence for each object that is missing, superfluous, doubled or different at a remote.
+
+    Args:
+        collection: at the remote.
+        ours: natural key → fields.
+        theirs: what the remote holds.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for value in theirs:
+        key = str(value.get(KEYS[collection], ""))
+        if key in found:
+            yield f"{collection}: {key} is there twice"
+        found[key] = value
+    for key in sorted(ours.keys() | found.keys()):
+        if key not in found:
+            yield f"{collection}: {key} is missing"
+        elif key not in ours:
+            yield f"{collection}: {key} is there and should not be"
+        else:
+            for name, value in ours[key].items():
+                if found[key].get(name) != value:
+                    yield f"{collection}: {key} has {name} {found[key].get(name)!r}, not {value!r}"
 
 
 def unrecorded(entries: Iterable[JournalEntry], recorded: Mapping[tuple[str, str], int]) -> Iterator[str]:
@@ -97,6 +131,7 @@ class Oracle:
             2: [each for journal in self.journals.values() for each in doubled(journal)
                 if not any(key in each for key in named)],
             3: [each for journal in self.journals.values() for each in disordered(journal)],
+            4: [*self.world.slow_healthy, *self._poison()],
             5: list(self._over()),
             6: list(self._silent()),
             7: list(self._leaks()),
@@ -107,28 +142,21 @@ class Oracle:
 
     def _lost(self) -> Iterator[str]:
         from examples.shop.agreement import differences
-        from examples.shop.models import Customer
+        from examples.shop.models import Category, Customer, Order
 
         yield from differences(self.states["shop"])
-        ours = {row.email: row for row in Customer.objects.filter(is_active=True)}
-        theirs: dict[str, Mapping[str, Any]] = {}
-        for value in self.states["directory"].get("contacts", ()):
-            if value["email"] in theirs:
-                yield f"contacts: {value['email']} is there twice"
-            theirs[value["email"]] = value
-        for email in sorted(ours.keys() | theirs.keys()):
-            if email not in theirs:
-                yield f"contacts: {email} is missing"
-            elif email not in ours:
-                yield f"contacts: {email} is there and should not be"
-            elif theirs[email]["name"] != ours[email].name:
-                yield f"contacts: {email} has name {theirs[email]['name']!r}, not {ours[email].name!r}"
+        contacts = {row.email: {"name": row.name} for row in Customer.objects.filter(is_active=True)}
+        entries = {row.slug: {"name": row.name} for row in Category.objects.all()}
+        letters = {row.number: {"total": f"{row.total:.2f}"} for row in Order.objects.all()}
+        yield from uneven("contacts", contacts, self.states["directory"].get("contacts", ()))
+        yield from uneven("entries", entries, self.states["ledger"].get("entries", ()))
+        yield from uneven("letters", letters, self.states["letterbox"].get("letters", ()))
 
     def _stuck(self) -> Iterator[tuple[str, str]]:
         """Collection and natural key of what is held or dead with a reason."""
         from sync.models import Binding
 
-        stuck = Binding.objects.filter(state__in=("held", "dead", "in_doubt")).exclude(code="")
+        stuck = Binding.objects.filter(state__in=HELD).exclude(code="")
         for object_type, object_id, snapshot, sent in stuck.values_list("object_type", "object_id", "snapshot", "sent"):
             collection = COLLECTIONS[object_type]
             yield collection, self._key_of(object_type, object_id, snapshot, sent)
@@ -138,7 +166,8 @@ class Oracle:
 
         models: dict[str, tuple[Any, str]] = {
             "category": (Category, "slug"), "product": (Product, "sku"), "customer": (Customer, "email"),
-            "order": (Order, "number"), "contact": (Customer, "email"),
+            "order": (Order, "number"), "contact": (Customer, "email"), "entry": (Category, "slug"),
+            "letter": (Order, "number"),
         }  # fmt: skip
         model, field = models[object_type]
         value = model.objects.filter(pk=object_id).values_list(field, flat=True).first()
@@ -152,6 +181,19 @@ class Oracle:
         rows = Binding.objects.filter(code__in=("duplicate_remote", "ambiguous"))
         for row in rows.values_list("object_type", "object_id", "snapshot", "sent"):
             yield self._key_of(*row)
+
+    @staticmethod
+    def _poison() -> Iterator[str]:
+        """Poison is put aside with its reason, at the remote that chokes on it alone."""
+        from examples.shop.models import Customer
+        from sync.models import Binding
+        from tests.chaos.remotes import KILLS, RAISES
+
+        for prefix, code in ((RAISES, "hook_error"), (KILLS, "crash_loop")):
+            ids = [str(pk) for pk in Customer.objects.filter(name__startswith=prefix).values_list("pk", flat=True)]
+            rows = Binding.objects.filter(object_type="customer", object_id__in=ids)
+            for each in rows.exclude(state__in=HELD, code=code)[:SHOWN]:
+                yield f"{each} is {each.state} {each.code}, and should be put aside as {code}"
 
     def _over(self) -> Iterator[str]:
         from tests.chaos.remotes import LIMIT

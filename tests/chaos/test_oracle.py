@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from sync.testing.remote import JournalEntry
-from tests.chaos.oracle import disordered, doubled, slow, unexcused, unrecorded
+from tests.chaos.oracle import disordered, doubled, slow, uneven, unexcused, unrecorded
 
 
 def entry(seq: int, method: str, object_id: str, **more: Any) -> JournalEntry:
@@ -56,3 +56,21 @@ def test_only_what_has_a_reason_is_excused() -> None:
     sentences = ["customers: a@shop.test is missing", "customers: b@shop.test is missing"]
     assert unexcused(sentences, [("customers", "a@shop.test")]) == sentences[1:]
     assert unexcused(sentences, []) == sentences
+
+
+def test_under_our_own_ids_a_put_creates_and_is_no_double() -> None:
+    put = {"collection": "entries", "body": json.dumps({"slug": "a"})}
+    journal = [entry(1, "PUT", "7", **put), entry(2, "PUT", "7", **put), entry(3, "PATCH", "7", collection="entries")]
+    assert list(doubled(journal)) == []
+    assert list(disordered(journal)) == []
+
+
+def test_whatever_differs_at_a_remote_is_named() -> None:
+    ours = {"a": {"name": "A"}, "b": {"name": "B"}, "c": {"name": "C"}}
+    theirs = [{"slug": "a", "name": "A"}, {"slug": "b", "name": "?"}, {"slug": "d"}, {"slug": "a", "name": "A"}]
+    assert list(uneven("entries", ours, theirs)) == [
+        "entries: a is there twice",
+        "entries: b has name '?', not 'B'",
+        "entries: c is missing",
+        "entries: d is there and should not be",
+    ]

@@ -1,4 +1,4 @@
-"""All processes of a run: database, Redis, two remotes, proxies before them, workers, beat, writers."""
+"""All processes of a run: database, Redis, four remotes, proxies before them, workers, beat, writers."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ KNOBS = {
 }
 """Leases of 2.5 seconds, so that much happens in a minute; and slack for a machine that does all this at once."""
 
+REMOTES = {"shop": {"idempotency": True}, "directory": {}, "ledger": {"client_ids": True}, "letterbox": {}}
+"""Name → options of its sandbox; see ``tests.chaos.remotes``."""
+
 POOLS = ("prefork", "threads", "prefork")
 WRITERS = 3
 
@@ -52,7 +55,8 @@ class World:
         self.home = home
         self.stack = ExitStack()
         self.injected: Counter[str] = Counter()
-        self.tokens = {name: f"canary-8c1d7f-{secrets.token_hex(8)}" for name in ("shop", "directory")}
+        self.slow_healthy: list[str] = []
+        self.tokens = {name: f"canary-8c1d7f-{secrets.token_hex(8)}" for name in REMOTES}
         self.postgres = PostgresServer() if postgres else None
         self.redis = RedisServer(home)
         self.arm = home / "armed"
@@ -84,7 +88,7 @@ class World:
         self.stack.callback(self.redis.kill)
         self.redis.start()
         self.proxies["redis"] = self.stack.enter_context(Proxy(self.redis.port))
-        for name, options in {"shop": {"idempotency": True}, "directory": {}}.items():
+        for name, options in REMOTES.items():
             auth = {"bearer": [self.tokens[name]]}
             files = {"journal": self.home / f"{name}.jsonl", "state": self.home / f"{name}.state"}
             remote = SandboxProcess(**files, auth=auth, journal_keep=1_000_000, **options)  # type: ignore[arg-type]
@@ -113,9 +117,8 @@ class World:
             "DATABASE_URL": database,
             "REDIS_URL": f"redis://{LOOPBACK}:{self.proxies['redis'].port}/0",
             "SANDBOX_URL": f"http://{LOOPBACK}:{self.proxies['shop'].port}/",
-            "DIRECTORY_URL": f"http://{LOOPBACK}:{self.proxies['directory'].port}/",
-            "SHOP_TOKEN": self.tokens["shop"],
-            "DIRECTORY_TOKEN": self.tokens["directory"],
+            **{f"{name.upper()}_URL": f"http://{LOOPBACK}:{self.proxies[name].port}/" for name in REMOTES},
+            **{f"{name.upper()}_TOKEN": token for name, token in self.tokens.items()},
             "PYTHONUNBUFFERED": "1",
             **KNOBS,
             **more,

@@ -22,6 +22,9 @@ BACKLOG = 300
 
 LOOK_S = 1.0
 HOT = 3
+POISON = {"raises": 0.01, "kills": 0.0005}
+"""How often a step makes a customer whose payload cannot be built, or ends whoever builds it."""
+
 STEPS = ("customer", "category", "product", "order", "edit", "edit", "edit", "hot", "hot", "rename", "bulk", "update",
          "rolled_back", "savepoint", "delete_order", "delete_customer")  # fmt: skip
 
@@ -58,10 +61,18 @@ class Writer:
 
     def step(self) -> str:
         """Do one thing, and return its name."""
+        for kind, share in POISON.items():
+            if self.source.random() < share:
+                self._poison(kind)
+                return kind
         chosen = self.source.choice(STEPS)
         act: Callable[[], Any] = getattr(self, f"_{chosen}")
         act()
         return chosen
+
+    def _poison(self, kind: str) -> None:
+        name = self.name()
+        Customer.objects.create(email=f"{name}@shop.test", name=f"{kind} {name}")
 
     def _one(self, model: Any) -> Any:
         mine = model.objects.filter(**{f"{KEYS[model.__name__]}__startswith": f"w{self.seed}-"})
@@ -90,7 +101,8 @@ class Writer:
             product.save(update_fields=["stock"])
 
     def _rename(self) -> None:
-        if (customer := self._one(Customer)) is not None:
+        customer = self._one(Customer)
+        if customer is not None and not customer.name.startswith(tuple(POISON)):  # an edit would revive it
             customer.name = f"{customer.name[:20]} {self.source.randint(0, 999)}"
             customer.save(update_fields=["name"])
 
