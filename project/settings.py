@@ -154,8 +154,7 @@ for _name, _read in {
     if (_variable := f"CRUDSYNC_{_name.upper()}") in os.environ:
         CRUDSYNC[_name] = _read(_variable)
 
-CELERY_BEAT_SCHEDULE = schedule()
-CELERY_BEAT_SCHEDULE["crudsync.sweep"]["schedule"] = CRUDSYNC.get("sweep_s", 5.0)
+CELERY_BEAT_SCHEDULE = schedule(sweep_s=CRUDSYNC.get("sweep_s"))
 
 # --- the example shop ------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -18,9 +19,10 @@ def schedule(
 
     Args:
         reconcile_every: how often the remotes are listed and compared.
-        sweep_s: seconds between two sweeps; default: the setting, or its default while the settings are being read.
+        sweep_s: seconds between two sweeps, rounded up to whole ones; default: the setting, or its default while the
+            settings are being read.
     """
-    sweep_s = sweep_s or _sweep_s()
+    sweep_s = math.ceil(sweep_s or _sweep_s())  # django-celery-beat keeps whole seconds: half a one would be none
     return {
         "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": 4 * sweep_s}},
         "crudsync.reconcile": {"task": "crudsync.reconcile", "schedule": reconcile_every},

@@ -32,3 +32,13 @@ def test_while_the_settings_are_being_read_the_default_counts(monkeypatch: pytes
     settings.CRUDSYNC = {"sweep_s": 2.0}
     monkeypatch.setattr("sync.conf.ready", lambda: False)
     assert schedule()["crudsync.sweep"]["schedule"] == 5.0
+
+
+@pytest.mark.django_db
+def test_a_part_of_a_second_is_not_none_where_beat_keeps_its_entries_in_the_database() -> None:
+    from django_celery_beat.models import PeriodicTask
+    from django_celery_beat.schedulers import ModelEntry
+
+    entry = schedule(sweep_s=0.5)["crudsync.sweep"]
+    ModelEntry.from_entry("crudsync.sweep", app=current_app, **entry)
+    assert PeriodicTask.objects.get(name="crudsync.sweep").interval.every == 1
