@@ -5,7 +5,7 @@ from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
-from sync.bindings.stale import bury, end, give_back, hold, learn, next_due_s, prune, verify
+from sync.bindings.stale import bury, end, give_back, hold, learn, let_go, next_due_s, prune, verify
 
 __all__ = [
     "FIRST",
@@ -26,6 +26,7 @@ __all__ = [
     "give_back",
     "hold",
     "learn",
+    "let_go",
     "mark",
     "marking",
     "name_row",

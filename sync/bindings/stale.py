@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Min, QuerySet
@@ -87,6 +87,48 @@ def give_back(binding_ids: Iterable[int]) -> None:
         row = Binding.objects.using(using).filter(pk=binding_id, attempts__gt=0)
         row.filter(state=State.DEAD).exclude(code__in=FINAL).update(state=State.RETRYING, due_at=now(using))
         row.exclude(state__in=(State.DEAD, State.HELD)).update(attempts=Greatest(F("attempts") - times, 0))
+
+
+def let_go(
+    claims: Sequence[Claimed], journaled: Collection[int], *, claims_kept: int, after_s: float, code: str, detail: str
+) -> int:
+    """Give back leases under which a drain failed: that is no crash of its worker, and not counted as one.
+
+    Where an attempt may be under way, the lease runs out all the same, and nobody else sends before that.
+
+    Args:
+        claims: objects as they were claimed; those settled since are left as they are.
+        journaled: ids of those with an attempt that has not been closed.
+        claims_kept: what an object without one keeps as claims at the least; with 1 it is claimed alone next.
+        after_s: when those are due again, seconds.
+        code: why.
+        detail: one sentence.
+
+    Returns:
+        How many are free now.
+    """
+    using = alias()
+
+    def work() -> int:
+        at = now(using) + dt.timedelta(seconds=after_s)
+        free = 0
+        for claim in sorted(claims, key=lambda claim: claim.key):
+            before = max(claim.claims - 1, 0)
+            mine = Binding.objects.using(using).filter(pk=claim.id, lease_token=claim.lease_token, leased=True)
+            if claim.id in journaled:
+                mine.update(claims=before)
+                continue
+            free += mine.update(
+                claims=max(before, claims_kept),
+                leased=False,
+                due_at=at,
+                state=State.RETRYING,
+                code=code,
+                detail=detail[:500],
+            )
+        return free
+
+    return in_transaction(work, using)
 
 
 def end(claim: Claimed) -> bool:

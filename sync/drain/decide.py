@@ -25,6 +25,9 @@ LATE_DELETE = "deleted"
 
 AWAITED = (LATE, LATE_DELETE)
 
+DOUBTS = ("", "create", "update", "delete", *AWAITED)
+"""All that ``uncertain`` may say. A worker of an older version may meet more."""
+
 
 class Action(StrEnum):
     """What the drain does next for an object: at most one call."""

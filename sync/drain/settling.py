@@ -199,7 +199,8 @@ def duplicate(row: Settlement, holder: str, *, waits: bool) -> Settlement:
 
 def _later(plan: Plan, kept: Settlement) -> Settlement:
     if not plan.waits_for:
-        return replace(kept, due_s=plan.decision.after_s, code=plan.decision.code, again=False)
+        detail = str(plan.error)[:500] if plan.error else ""
+        return replace(kept, due_s=plan.decision.after_s, code=plan.decision.code, detail=detail, again=False)
     since = (plan.claim.now - plan.claim.dirty_since).total_seconds() if plan.claim.dirty_since else 0.0
     recheck = min(max(PARENT_RECHECK_S[0], since / 2), PARENT_RECHECK_S[1])
     return replace(
@@ -218,8 +219,7 @@ def _held(plan: Plan, kept: Settlement) -> Settlement:
     if code == "in_doubt":
         detail = "Its create may have arrived, and the remote offers no way to tell."
         return replace(kept, state=State.IN_DOUBT, code=code, detail=detail, again=False)
-    detail = str(plan.error) if plan.error else "This process knows no such object type."
-    return replace(kept, state=State.HELD, code=code, detail=detail[:500], waits_for=plan.waits_for)
+    return replace(kept, state=State.HELD, code=code, detail=str(plan.error)[:500], waits_for=plan.waits_for)
 
 
 def _schedule(
