@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
+from sync.bindings.stale import ROWLESS
 from sync.models import Binding, State
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction
@@ -18,9 +19,6 @@ LONGEST = 200
 
 FIRST = "new:"
 """How the object id begins while an object created at the remote first has no row yet."""
-
-ROWLESS = "remote:"
-"""How the object id begins where a remote object is spoken of that has no row here."""
 
 
 def ask(

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sync import retry
+from sync import bindings, retry
 from sync.bindings.rows import Settlement
 from sync.connectors.codec import dumps
 from sync.drain.attempt import Attempt, doubt
@@ -138,7 +138,7 @@ def without_call(plan: Plan) -> Settlement:
         sent=None if gone else kept.sent,
         seen=None if gone else kept.seen,
         state=state,
-        code="left" if plan.keep else "",
+        code=bindings.LEFT if plan.keep else "",
         attempts=0,
         synced=True,
     )
