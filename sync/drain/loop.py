@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sync import bindings, conf, ratelimit, registry, wake
 from sync.bindings import Claimed
-from sync.drain import failure, gate, slots
+from sync.drain import failure, gate, pingpong, slots
 from sync.drain.delivery import LATENCY_S, Delivery, Tally
 from sync.drain.gate import Pass, Passage
 from sync.drain.intake import intake
@@ -120,7 +120,8 @@ class Drain:
             self._probing = passage.let is Pass.PROBE
             claimed = self._claim(passage)
             if claimed:
-                self._deliver(passage, claimed, began)
+                with self._planner_for(passage).speaker().writing():
+                    self._deliver(passage, claimed, began)
                 self._hand = []
                 slots.extend(slot, self._lease_s())
                 if self.shut or self.next_token_s is not None:
@@ -173,7 +174,7 @@ class Drain:
         planner = self._planner_for(passage)
         unit = planner.speaker()
         building = time.monotonic()
-        plans = planner.build(claimed)
+        plans = pingpong.stop(planner.build(claimed))
         self._build_s = (time.monotonic() - building) / len(claimed)
         point("planned")
         window_end = began + self.settings.window_s

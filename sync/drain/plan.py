@@ -20,7 +20,7 @@ from sync.drain.intent import Intent
 from sync.exceptions import CrudSyncError, ObjectBusy, ParentNotSynced, PayloadError
 from sync.models import Connection, State
 from sync.registry import model_label
-from sync.types import RateLimit, Verb, Wanted
+from sync.types import Lane, RateLimit, Verb, Wanted
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -349,6 +349,7 @@ class Planner:
             sent_times=intent.times if intent else 0,
             look_in_s=intent.until + spec.lookup_lag - now if intent else 0.0,
             retry_doubt=spec.on_uncertain == "retry",
+            hurried=claim.lane != Lane.RETRY,
         )
 
     def _failed(self, claim: Claimed, spec: ObjectTypeSpec, error: CrudSyncError) -> Plan:

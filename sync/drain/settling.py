@@ -11,8 +11,8 @@ from sync import bindings, retry
 from sync.bindings.rows import Settlement
 from sync.connectors.codec import dumps
 from sync.drain.attempt import Attempt, doubt
-from sync.drain.decide import Action
-from sync.drain.landing import landing
+from sync.drain.decide import TOO_EARLY, Action
+from sync.drain.landing import landing, landing_s
 from sync.drain.plan import Plan, is_first
 from sync.drain.verdict import Base, Case, Remote, Then, Verdict, applied_nothing
 from sync.exceptions import PayloadError
@@ -122,6 +122,8 @@ def without_call(plan: Plan) -> Settlement:
     if action is Action.CRASHED:
         detail = "Its worker ended three times while it was alone in hand."
         return replace(kept, state=State.DEAD, code="crash_loop", detail=detail)
+    if plan.decision.code == TOO_EARLY:
+        return replace(kept, state=State.SYNCED, due_s=landing_s(plan), lane=Lane.RETRY, synced=True)
     if action is Action.LATER or (action is Action.NOTHING and plan.partial):
         return _later(plan, kept)
     if action is Action.HOLD:

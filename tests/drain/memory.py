@@ -11,9 +11,11 @@ from typing import Any
 from django.contrib.auth.models import Group
 from requests import Response
 
+from sync import capture
 from sync.exceptions import ConnectionLost, PayloadError
 from sync.models import Connection
 from sync.types import (
+    OURSELVES,
     Answer,
     BulkSpec,
     Call,
@@ -294,6 +296,9 @@ class MemoryIntegrator:
 
     def delete_row(self) -> None:
         self.instance.delete()
+
+    def writing(self) -> Any:
+        return capture.actor(OURSELVES)
 
     def writes_back(self) -> bool:
         return bool(self.written)
