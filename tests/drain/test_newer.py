@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import DatabaseError
+from django.db import connection as database
 from django.utils import timezone
 
 from sync import bindings
@@ -104,3 +106,28 @@ def test_a_verb_called_directly_says_so(
         direct.run(integrator("group", group, connection), Verb.UPDATE, str(group.pk))
     assert caught.value.code == "newer_version"
     assert Binding.objects.get().uncertain == "patch"
+
+
+# --- a worker that is ahead of its tables ----------------------------------------------------------------------------
+
+
+def renamed(before: str, after: str) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE crudsync_binding RENAME COLUMN {before} TO {after}")
+
+
+def test_a_worker_that_starts_before_the_migration_loses_nothing_and_doubles_nothing(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    Group.objects.create(name="a")
+    Group.objects.create(name="b")
+    renamed("ignored", "not_there_yet")
+    try:
+        with pytest.raises(DatabaseError):
+            drain(connection.pk, wait=False)
+    finally:
+        renamed("not_there_yet", "ignored")
+    Binding.objects.update(due_at=timezone.now())
+    deliver(4)
+    assert remote.names() == ["a", "b"]
+    assert set(Binding.objects.values_list("state", "leased", "claims")) == {(State.SYNCED, False, 0)}

@@ -241,7 +241,7 @@ def test_one_try_is_all_where_the_policy_says_so(
 def test_until_it_is_old_enough_an_object_is_tried_again_however_often_it_failed(
     integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
 ) -> None:
-    integrator.policy = RetryPolicy(attempts=1, base_delay=1.0, max_delay=60.0, max_age=3600.0)
+    integrator.policy = RetryPolicy(attempts=1, base_delay=5000.0, max_delay=9000.0, max_age=3600.0)
     remote.faults = [status(500)] * 3
     group = Group.objects.create(name="a")
     deliver(2)
