@@ -150,6 +150,8 @@ for _name, _read in {
     "rest_s": env.float,
     "lookup_lag_s": env.float,
     "wait_s": env.float,
+    "ping_pong_limit": env.int,
+    "ping_pong_window_s": env.float,
 }.items():
     if (_variable := f"CRUDSYNC_{_name.upper()}") in os.environ:
         CRUDSYNC[_name] = _read(_variable)

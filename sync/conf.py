@@ -50,6 +50,8 @@ class Settings:
         wait_s: how long a verb called directly waits for a token.
         keep_operations_days: age at which prune removes operations.
         keep_changes_days: age at which prune removes changes that nobody took.
+        ping_pong_limit: an object that was sent so often in a row only because of what came of the send before is held.
+        ping_pong_window_s: how far back that is counted.
         reconcile_stop_share: a reconciliation that finds a larger share different stops.
         inline: sending is allowed inside an open transaction; for tests that run in one.
         user_agent: User-Agent of every call.
@@ -80,6 +82,8 @@ class Settings:
     wait_s: float = 1.0
     keep_operations_days: float = 30.0
     keep_changes_days: float = 7.0
+    ping_pong_limit: int = 10
+    ping_pong_window_s: float = 3600.0
     reconcile_stop_share: float = 0.2
     inline: bool = False
     user_agent: str = "django-crudsync"

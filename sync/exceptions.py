@@ -11,6 +11,7 @@ Each class says what the caller should do::
     │   ├── ConstraintViolation       the data break set_data_constraints()
     │   ├── PayloadError              the payload cannot be built: a hook raised, or a value has no JSON form
     │   ├── ParentNotSynced           wait: .parent has to be at the remote first
+    │   ├── PingPong                  each send brings about the next: see what changes it
     │   └── NotSyncable               this object is not one of a registered model, or not saved yet
     ├── InTransaction                 call again outside transaction.atomic()
     ├── ObjectBusy                    another worker holds the object: try again later
@@ -129,6 +130,12 @@ class NotSyncable(ObjectError):
     """This object belongs to no registered model, or is not saved."""
 
     code = "not_syncable"
+
+
+class PingPong(ObjectError):
+    """Each send of the object brings about the next, and nobody has edited it."""
+
+    code = "ping_pong"
 
 
 class InTransaction(CrudSyncError):

@@ -1,7 +1,8 @@
 """Named points at which a test may break the process. No-ops unless the environment arms them.
 
 ``CRUDSYNC_FAULTS="journaled=exit@2,sent=stop"`` exits the process the second time that ``journaled`` is reached, and
-suspends it (SIGSTOP) the first time that ``sent`` is.
+suspends it (SIGSTOP) the first time that ``sent`` is. ``raise`` raises an error there, and ``end`` unwinds the caller
+as if its process had ended: nothing that handles errors sees it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ class Fault(CrudSyncError):
     """An armed fault point of kind ``raise`` was reached."""
 
     code = "fault"
+
+
+class Ended(BaseException):
+    """An armed fault point of kind ``end`` was reached: for tests that do not give up a process for it."""
 
 
 def _parse(text: str) -> dict[str, tuple[str, int]]:
@@ -38,6 +43,7 @@ def point(name: str) -> None:
 
     Raises:
         Fault: the point is armed with ``raise``.
+        Ended: it is armed with ``end``.
     """
     if _armed and name in _armed:
         _reached(name)
@@ -50,4 +56,6 @@ def _reached(name: str) -> None:
         return
     if kind == "raise":
         raise Fault(f"fault point {name}")
+    if kind == "end":
+        raise Ended(name)
     os.kill(os.getpid(), signal.SIGSTOP if kind == "stop" else signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
@@ -39,6 +40,10 @@ class Lane(IntEnum):
     LIVE = 0
     RETRY = 1
     BULK = 2
+
+
+OURSELVES = "crudsync"
+"""The actor of what hooks and write-backs save while the drain works: an echo, until something else is edited."""
 
 
 class Wanted(IntEnum):
@@ -308,6 +313,7 @@ class IntegratorSpec(Protocol):
     def retry_policy(self) -> RetryPolicy: ...
     def threads(self) -> int: ...
     def deadline_s(self) -> float: ...
+    def writing(self) -> AbstractContextManager[None]: ...
     def writes_back(self) -> bool: ...
     def write_back_values(self, outcome: Outcome) -> Mapping[str, Any]: ...
 

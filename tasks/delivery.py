@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any
 
 from celery import Task, shared_task
@@ -12,20 +13,39 @@ from sync.drain.sweep import sweep_if_overdue
 
 from .options import OPTIONS, time_limit_s
 from .records import keep
+from .words import connection_in, strange
+
+logger = logging.getLogger("crudsync.tasks")
 
 
 @shared_task(bind=True, name="crudsync.drain", time_limit=time_limit_s(), **OPTIONS)
-def drain(self: Task[Any, Any], connection_id: int, **unknown: object) -> dict[str, Any]:
-    """Send what is due for one connection; arguments of later versions are ignored."""
-    report = draining.drain(connection_id, task_id=self.request.id or "")
-    sweep_if_overdue()
+def drain(self: Task[Any, Any], connection_id: Any = None, *more: Any, **unknown: Any) -> dict[str, Any]:
+    """Send what is due for one connection; where a message of another version names none, sweep instead."""
+    strange(self, more, unknown)
+    wanted = connection_in(connection_id)
+    if wanted is None:
+        logger.warning("a drain was asked for without a connection: %r; sweeping", type(connection_id).__name__)
+        return dataclasses.asdict(draining.sweep())
+    try:
+        report = draining.drain(wanted, task_id=self.request.id or "")
+    finally:
+        _sweep_if_overdue()
     result = dataclasses.asdict(report)
     if report.moved:
         keep(self, result)
     return result
 
 
-@shared_task(name="crudsync.sweep", **OPTIONS)
-def sweep(**unknown: object) -> dict[str, Any]:
+@shared_task(bind=True, name="crudsync.sweep", **OPTIONS)
+def sweep(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
     """Take in what is waiting, and ring for whatever is due."""
+    strange(self, more, unknown)
     return dataclasses.asdict(draining.sweep())
+
+
+def _sweep_if_overdue() -> None:
+    """Where beat is dead, whatever a drain comes to: others wait for this."""
+    try:
+        sweep_if_overdue()
+    except Exception:  # the drain's own outcome is what the task tells
+        logger.exception("the sweep after a drain failed")

@@ -13,6 +13,7 @@ from sync.registry.integrators import labels
 
 from .options import OPTIONS
 from .records import keep
+from .words import strange
 
 logger = logging.getLogger("crudsync.tasks")
 
@@ -20,8 +21,9 @@ DAY_S = 86_400.0
 
 
 @shared_task(bind=True, name="crudsync.prune", **OPTIONS)
-def prune(self: Task[Any, Any], **unknown: object) -> dict[str, Any]:
+def prune(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
     """Remove operations, changes that nobody took, and bindings of vanished objects, by age."""
+    strange(self, more, unknown)
     settings = conf.current()
     if not settings.enabled:
         return {}

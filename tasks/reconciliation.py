@@ -14,6 +14,7 @@ from sync.models import Connection
 
 from .options import OPTIONS
 from .records import keep
+from .words import connection_in, strange
 
 logger = logging.getLogger("crudsync.tasks")
 
@@ -22,14 +23,19 @@ PAGE_WAIT_S = 60.0
 
 
 @shared_task(bind=True, name="crudsync.reconcile", **OPTIONS)
-def reconcile(self: Task[Any, Any], connection_id: int | None = None, **unknown: object) -> dict[str, Any]:
+def reconcile(self: Task[Any, Any], connection_id: Any = None, *more: Any, **unknown: Any) -> dict[str, Any]:
     """List the remotes, compare, and ask for what differs: for one connection, or for all that are not paused.
 
     The result is kept where anything was asked for, stopped or failed.
     """
+    strange(self, more, unknown)
+    wanted = connection_in(connection_id)
+    if connection_id is not None and wanted is None:
+        logger.warning("a reconciliation was asked for of no connection: %r", type(connection_id).__name__)
+        return {}
     if not conf.current().enabled:
         return {}
-    rows = [row for row in registry.ensure_connections() if connection_id in (None, row.pk) and not row.paused]
+    rows = [row for row in registry.ensure_connections() if wanted in (None, row.pk) and not row.paused]
     result = {str(row): _of(row) for row in rows}
     if any(each["moved"] for each in result.values()):
         keep(self, result)

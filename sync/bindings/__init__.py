@@ -1,14 +1,28 @@
 """The only writer of bindings: fold, claim, mark, settle, ask, and a few verbs beside them."""
 
-from sync.bindings.ask import FIRST, ROWLESS, ask, by_remote_id, ensure, forget_first, name_row, resolve
+from sync.bindings.ask import FIRST, ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
-from sync.bindings.stale import bury, end, give_back, hold, learn, next_due_s, prune, verify
+from sync.bindings.stale import (
+    LEFT,
+    ROWLESS,
+    bury,
+    end,
+    give_back,
+    hand_over,
+    hold,
+    learn,
+    let_go,
+    next_due_s,
+    prune,
+    verify,
+)
 
 __all__ = [
     "FIRST",
+    "LEFT",
     "ROWLESS",
     "Claimed",
     "Fold",
@@ -24,8 +38,10 @@ __all__ = [
     "fold",
     "forget_first",
     "give_back",
+    "hand_over",
     "hold",
     "learn",
+    "let_go",
     "mark",
     "marking",
     "name_row",

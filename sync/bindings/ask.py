@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
+from sync.bindings.stale import ROWLESS
 from sync.models import Binding, State
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction
@@ -18,9 +21,6 @@ LONGEST = 200
 
 FIRST = "new:"
 """How the object id begins while an object created at the remote first has no row yet."""
-
-ROWLESS = "remote:"
-"""How the object id begins where a remote object is spoken of that has no row here."""
 
 
 def ask(
@@ -124,14 +124,23 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
     )
 
 
-def name_row(binding_id: int, object_id: str) -> bool:
+def name_row(binding_id: int, object_id: str, *, uncertain: str = "", after_s: float | None = None) -> bool:
     """Give the binding of an object that was created at the remote first the key of its row, and end its schedule.
+
+    Args:
+        binding_id: the binding.
+        object_id: the row's primary key as text.
+        uncertain: what may land yet.
+        after_s: seconds until it is looked at once more, None where it need not be.
 
     Returns:
         False where another worker has done so.
     """
-    rows = Binding.objects.using(alias()).filter(pk=binding_id, object_id__startswith=FIRST)
-    values = {"due_at": None, "state": State.SYNCED, "dirty_since": None, "code": "", "detail": ""}
+    using = alias()
+    rows = Binding.objects.using(using).filter(pk=binding_id, object_id__startswith=FIRST)
+    values: dict[str, Any] = {"due_at": None, "state": State.SYNCED, "dirty_since": None, "code": "", "detail": ""}
+    if after_s is not None:
+        values |= {"uncertain": uncertain, "due_at": now(using) + dt.timedelta(seconds=after_s), "lane": Lane.RETRY}
     return bool(rows.update(object_id=object_id, **values))
 
 

@@ -12,6 +12,7 @@ from sync.exceptions import ObjectBusy
 from sync.models import Binding
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction, is_postgres
+from sync.types import OURSELVES
 
 
 def _steps(using: str) -> ModuleType:
@@ -114,8 +115,13 @@ def _merged(first: Fold, second: Fold) -> Fold:
         model=second.model,
         lane=min(first.lane, second.lane),
         wanted=max(first.wanted, second.wanted),
-        actor=second.actor or first.actor,
+        actor=_outranking(first.actor, second.actor),
         snapshot=second.snapshot if second.snapshot is not None else first.snapshot,
         dirty_since=first.dirty_since or second.dirty_since,
         urgent=first.urgent or second.urgent,
     )
+
+
+def _outranking(first: str, second: str) -> str:
+    """The later one; but what the drain itself has saved beside an edit is no cause of its own."""
+    return first if first and second in ("", OURSELVES) else second

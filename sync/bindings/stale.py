@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from sync.bindings.leases import fold
@@ -19,6 +19,12 @@ from sync.models.database import alias, in_transaction
 from sync.types import Lane, Wanted
 
 CHUNK = 5000
+
+LEFT = "left"
+"""The code of an object that was left at the remote, when its row was deleted or left the scope."""
+
+ROWLESS = "remote:"
+"""How the object id begins where a remote object is spoken of that has no row here."""
 
 FINAL = ("crash_loop", "duplicate_remote", "ambiguous")
 """Why an object is dead that no failure of its connection has made so."""
@@ -89,6 +95,48 @@ def give_back(binding_ids: Iterable[int]) -> None:
         row.exclude(state__in=(State.DEAD, State.HELD)).update(attempts=Greatest(F("attempts") - times, 0))
 
 
+def let_go(
+    claims: Sequence[Claimed], journaled: Collection[int], *, claims_kept: int, after_s: float, code: str, detail: str
+) -> int:
+    """Give back leases under which a drain failed: that is no crash of its worker, and not counted as one.
+
+    Where an attempt may be under way, the lease runs out all the same, and nobody else sends before that.
+
+    Args:
+        claims: objects as they were claimed; those settled since are left as they are.
+        journaled: ids of those with an attempt that has not been closed.
+        claims_kept: what an object without one keeps as claims at the least; with 1 it is claimed alone next.
+        after_s: when those are due again, seconds.
+        code: why.
+        detail: one sentence.
+
+    Returns:
+        How many are free now.
+    """
+    using = alias()
+
+    def work() -> int:
+        at = now(using) + dt.timedelta(seconds=after_s)
+        free = 0
+        for claim in sorted(claims, key=lambda claim: claim.key):
+            before = max(claim.claims - 1, 0)
+            mine = Binding.objects.using(using).filter(pk=claim.id, lease_token=claim.lease_token, leased=True)
+            if claim.id in journaled:
+                mine.update(claims=before)
+                continue
+            free += mine.update(
+                claims=max(before, claims_kept),
+                leased=False,
+                due_at=at,
+                state=State.RETRYING,
+                code=code,
+                detail=detail[:500],
+            )
+        return free
+
+    return in_transaction(work, using)
+
+
 def end(claim: Claimed) -> bool:
     """End the schedule of an object that is gone on both sides; False where it was claimed or asked for since."""
     return bool(
@@ -124,15 +172,41 @@ def next_due_s(connection_id: int) -> float | None:
     return max((min(found) - now(using)).total_seconds(), 0.0) if found else None
 
 
+def hand_over(connection_id: int, object_type: str, remote_id: str, holder: str) -> bool:
+    """Unbind a remote object that was left there when its row was deleted: another object has turned out to be it.
+
+    Args:
+        connection_id: the connection.
+        object_type: its object type.
+        remote_id: what both name.
+        holder: object id of the deleted row.
+
+    Returns:
+        False where that binding is in use again.
+    """
+    rows = Binding.objects.using(alias()).filter(connection_id=connection_id, object_type=object_type)
+    left = rows.filter(object_id=holder, remote_id=remote_id, code=LEFT, due_at__isnull=True, leased=False)
+    detail = f"It was left at the remote as {remote_id}, which belongs to another object now."
+    return bool(
+        left.update(remote_id=None, remote_version=None, sent=None, seen=None, state=State.ABSENT, detail=detail[:500])
+    )
+
+
 def prune(older_than_s: float) -> int:
     """Remove bindings of objects that are gone on both sides for so many seconds, in short transactions.
+
+    Also those of remote objects that have no row here and of which nothing is asked any more. Where nobody noted since
+    when that is so, the time counts from now.
 
     Returns:
         How many were removed.
     """
     using = alias()
-    edge = now(using) - dt.timedelta(seconds=older_than_s)
-    gone = Binding.objects.using(using).filter(state=State.ABSENT, due_at__isnull=True, synced_at__lt=edge)
+    at = now(using)
+    rowless = Q(state=State.SYNCED, object_id__startswith=ROWLESS)
+    idle = Binding.objects.using(using).filter(Q(state=State.ABSENT) | rowless, due_at__isnull=True, leased=False)
+    idle.filter(synced_at__isnull=True).update(synced_at=at)
+    gone = idle.filter(synced_at__lt=at - dt.timedelta(seconds=older_than_s))
     total = 0
     while ids := list(gone.values_list("pk", flat=True)[:CHUNK]):
         removed = gone.filter(pk__in=ids).delete()[0]  # still under the condition: one may have come back

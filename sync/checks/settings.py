@@ -15,8 +15,8 @@ from sync.exceptions import ConfigurationError
 from sync.ratelimit.rates import check as check_rate
 from sync.types import RateLimit
 
-COUNTS = ("default_rpm", "threads", "max_bytes", "claim_size", "intake_size")
-DURATIONS = ("slice_s", "window_s", "settle_s", "sweep_s", "timeout_s", "connect_s")
+COUNTS = ("default_rpm", "threads", "max_bytes", "claim_size", "intake_size", "ping_pong_limit")
+DURATIONS = ("slice_s", "window_s", "settle_s", "sweep_s", "timeout_s", "connect_s", "ping_pong_window_s")
 PERHAPS_NONE = ("limiter_slack_s", "rest_s", "lookup_lag_s", "wait_s", "keep_operations_days", "keep_changes_days")
 SHARES = ("limiter_local_share", "reconcile_stop_share")
 INTEGRATOR_KEYS = ("rate_limit", "retry", "timeout_s", "connect_s", "threads", "base_url", "credentials")

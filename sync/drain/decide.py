@@ -25,6 +25,12 @@ LATE_DELETE = "deleted"
 
 AWAITED = (LATE, LATE_DELETE)
 
+TOO_EARLY = "too_early"
+"""The code of a look that was called for by an equal save: what may land late could land after it."""
+
+DOUBTS = ("", "create", "update", "delete", *AWAITED)
+"""All that ``uncertain`` may say. A worker of an older version may meet more."""
+
 
 class Action(StrEnum):
     """What the drain does next for an object: at most one call."""
@@ -64,6 +70,7 @@ class Facts:
         sent_times: how often the intent was sent.
         look_in_s: seconds until a look-up can be trusted, 0 or less where it can be now.
         retry_doubt: ``on_uncertain`` is ``retry``: a duplicate is acceptable.
+        hurried: a change has made it due before its look was.
     """
 
     present: bool
@@ -79,6 +86,7 @@ class Facts:
     sent_times: int = 0
     look_in_s: float = 0.0
     retry_doubt: bool = False
+    hurried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +111,7 @@ def decide(facts: Facts) -> Decision:
     if facts.wanted == Wanted.VERIFY and facts.can_read:
         return Decision(action=Action.READ)
     if facts.uncertain in AWAITED and facts.wanted == Wanted.AUTO and facts.equal and facts.can_read:
-        return Decision(action=Action.READ)
+        return Decision(action=Action.LATER, code=TOO_EARLY) if facts.hurried else Decision(action=Action.READ)
     if facts.uncertain or facts.wanted != Wanted.AUTO:
         return Decision(action=Action.UPDATE, whole=True)
     if facts.equal:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sync import bindings, operations, ratelimit
 from sync.bindings.rows import Claimed, Settlement
@@ -21,7 +21,9 @@ from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
 from sync.exceptions import CrudSyncError, LimiterUnavailable, RateLimitExceeded
 from sync.faults import point
-from sync.types import Answer, Grant, Outcome, RateLimit, Wanted
+from sync.types import Answer, Grant, Outcome, RateLimit, Request, Wanted
+
+logger = logging.getLogger("crudsync.drain")
 
 AHEAD = 2
 """So many rounds of threads are journaled ahead of the one in the air: a worker that dies leaves no more in doubt."""
@@ -65,6 +67,16 @@ class Pace:
     late: bool = False
     away: bool = False
     grants: dict[Limits, deque[Grant]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A parcel with its token and its request; ``overridden``: the integrator has a verb of its own for it."""
+
+    parcel: Parcel
+    grant: Grant
+    request: Request
+    overridden: bool
 
 
 class Delivery:
@@ -140,12 +152,24 @@ class Delivery:
             while self._record.busy:
                 self._record.follow_up(wait=True)
             self.interpreter.written()
+        except Exception:
+            self._keep_what_came()
+            raise
         finally:
             self._journal.close()
             self._record.close()
         for plan in plans:
             if plan.decision.action is Action.NOTHING and (is_first(plan.claim) or plan.claim.wanted == Wanted.DELETE):
                 self.interpreter.follow(plan, None, None)
+
+    def _keep_what_came(self) -> None:
+        """An error makes no doubt of the answers that are there; nothing more is sent."""
+        self.senders.stop()
+        results, others, self._results, self._others = self._results, self._others, [], []
+        try:
+            settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end)
+        except Exception:  # the error that is under way is the one to be seen
+            logger.exception("answers could not be settled after a failure")
 
     def _fill(self) -> None:
         """Keep the senders busy, some rounds of threads ahead of what is in the air."""
@@ -192,15 +216,16 @@ class Delivery:
 
     def _dispatch(self, chosen: Sequence[tuple[Parcel, Grant]]) -> None:
         """Journal and send. What cannot be built is settled as its own fault."""
-        ready: list[tuple[Parcel, Grant, Any]] = []
+        ready: list[Ready] = []
         for parcel, grant in chosen:
+            overridden = parcel.overridden and not self.inside_verb  # the host's code: not between journal and send
             try:
-                ready.append((parcel, grant, parcel.request()))
+                ready.append(Ready(parcel, grant, parcel.request(), overridden))
             except CrudSyncError as error:
                 self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
             except Exception as error:  # noqa: BLE001 - a hook of the host's
                 self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
-        items = [(item, request) for parcel, _, request in ready for item in parcel.attempts]
+        items = [(item, each.request) for each in ready for item in each.parcel.attempts]
         started = [attempts.journal(item, request, self.task_id) for item, request in items]
         marks = [attempts.mark(item) for item, _ in items]
         if items:
@@ -209,20 +234,21 @@ class Delivery:
                 lambda: journal(started, marks, deadline=self.lease_end), lambda written: self._send(ready, *written)
             )
 
-    def _send(self, ready: Sequence[tuple[Parcel, Grant, Any]], ids: Sequence[int], ours: Collection[int]) -> None:
+    def _send(self, ready: Sequence[Ready], ids: Sequence[int], ours: Collection[int]) -> None:
         """Hand what is journaled to the senders."""
         point("journaled")
         self._journaling = False
         place = 0
-        for parcel, grant, request in ready:
-            own = ids[place : place + len(parcel.attempts)]
-            place += len(parcel.attempts)
+        for each in ready:
+            carried = each.parcel.attempts
+            own = ids[place : place + len(carried)]
+            place += len(carried)
             self.tally.calls += 1
-            held = all(item.plan.claim.id in ours for item in parcel.attempts)
-            dispatch = Dispatch(attempts=parcel.attempts, request=request, operations=tuple(own), grant=grant)
+            held = all(item.plan.claim.id in ours for item in carried)
+            dispatch = Dispatch(attempts=carried, request=each.request, operations=tuple(own), grant=each.grant)
             # where the lease was lost before the send, the journal entry is closed as not sent
             window_end = self.window_end if held else 0.0
-            if parcel.overridden and not self.inside_verb:
+            if each.overridden:
                 self._perform(dispatch, window_end)
             else:
                 self.senders.put(dispatch, window_end)

@@ -16,6 +16,7 @@ from sync.connectors.classify import to_error
 from sync.drain import gate
 from sync.drain.decide import Action, Decision
 from sync.drain.delivery import Delivery, Tally
+from sync.drain.failure import let_go
 from sync.drain.gate import Pass, Passage
 from sync.drain.interpret import Interpreter
 from sync.drain.plan import Plan, Planner
@@ -103,7 +104,11 @@ def run_many(units: Sequence[Any], verb: Verb) -> list[Outcome]:
         began = time.monotonic()
         planner = Planner(admitted.passage.connection)
         claims = _claims(units, verb, admitted.lease_s)
-        delivery, _ = _deliver(planner, admitted, planner.build(claims), began)
+        try:
+            delivery, _ = _deliver(planner, admitted, planner.build(claims), began)
+        except Exception as error:
+            let_go(claims, error)
+            raise
     finally:
         _leave(admitted)
     lost = Outcome(kind=OutcomeKind.NO_TOKEN, code="not_sent", detail="It was not sent; the worker goes on with it.")
@@ -165,6 +170,14 @@ def _step(unit: Any, verb: Verb, object_id: str, admitted: Admitted) -> Outcome 
     began = time.monotonic()
     planner = Planner(admitted.passage.connection)
     claim = _claim(unit, verb, object_id, admitted.lease_s)
+    try:
+        return _taken(unit, verb, claim, planner, admitted, began)
+    except Exception as error:  # where it was settled, nothing is left to give back
+        let_go([claim], error)
+        raise
+
+
+def _taken(unit: Any, verb: Verb, claim: Claimed, planner: Planner, admitted: Admitted, began: float) -> Outcome | None:
     plan = planner.plan_for(claim, unit)
     if plan.error is not None:
         _settle([plan])

@@ -7,6 +7,7 @@ found is settled by the usual rules. An object that was never in doubt is not to
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from sync.bindings.rows import Settlement
 from sync.drain.decide import AWAITED, LATE, LATE_DELETE, Action
@@ -57,6 +58,17 @@ def looks(plan: Plan) -> bool:
     if plan.decision.action is Action.READ:
         return True
     return plan.decision.action is Action.DELETE and claim.uncertain == LATE_DELETE and claim.sent is None
+
+
+def look(plan: Plan) -> dict[str, Any]:
+    """Return what is still to come for an object that was created at the remote first, once its row is there.
+
+    Returns:
+        The doubt and the seconds until the look, as arguments of ``bindings.name_row()``; nothing where none is due.
+    """
+    if not plan.claim.uncertain or not plan.spec.can_read:
+        return {}
+    return {"uncertain": LATE, "after_s": landing_s(plan)}
 
 
 def landing_s(plan: Plan) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sync import bindings, conf, ratelimit, registry, wake
 from sync.bindings import Claimed
-from sync.drain import gate, slots
+from sync.drain import failure, gate, pingpong, slots
 from sync.drain.delivery import LATENCY_S, Delivery, Tally
 from sync.drain.gate import Pass, Passage
 from sync.drain.intake import intake
@@ -89,6 +89,8 @@ class Drain:
         self._build_s = 0.0
         self._latency_s = self._call_s = LATENCY_S
         self._planner: Planner | None = None
+        self._hand: list[Claimed] = []
+        self._probing = False
 
     def run(self) -> Report:
         """Intake, then send inside a slot, then look once more."""
@@ -105,6 +107,9 @@ class Drain:
             return self._report(more=False)
         try:
             self._work(passage, slot)
+        except Exception as error:  # ours, a hook's outside an object, a bad deployment's
+            failure.failed(self.connection_id, self._hand, error, probing=self._probing)
+            raise
         finally:
             slots.give_back(slot)
         return self._report(more=self._look_again())
@@ -112,9 +117,12 @@ class Drain:
     def _work(self, passage: Passage | None, slot: slots.Held) -> None:
         while passage is not None and passage.let is not Pass.SHUT:
             began = time.monotonic()  # from before the claim: the leases end no earlier than is reckoned here
+            self._probing = passage.let is Pass.PROBE
             claimed = self._claim(passage)
             if claimed:
-                self._deliver(passage, claimed, began)
+                with self._planner_for(passage).speaker().writing():
+                    self._deliver(passage, claimed, began)
+                self._hand = []
                 slots.extend(slot, self._lease_s())
                 if self.shut or self.next_token_s is not None:
                     return
@@ -141,7 +149,7 @@ class Drain:
     def _claim(self, passage: Passage) -> list[Claimed]:
         self._planner_for(passage)
         limit = 1 if passage.let is Pass.PROBE else self._batch(passage)
-        claimed = bindings.claim(self.connection_id, limit, self._lease_s())
+        claimed = self._hand = bindings.claim(self.connection_id, limit, self._lease_s())
         self.tally.claimed += len(claimed)
         point("claimed")
         return claimed
@@ -166,7 +174,7 @@ class Drain:
         planner = self._planner_for(passage)
         unit = planner.speaker()
         building = time.monotonic()
-        plans = planner.build(claimed)
+        plans = pingpong.stop(planner.build(claimed))
         self._build_s = (time.monotonic() - building) / len(claimed)
         point("planned")
         window_end = began + self.settings.window_s

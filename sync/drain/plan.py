@@ -14,13 +14,13 @@ from sync import bindings, operations, registry
 from sync.bindings.parents import Parent
 from sync.bindings.rows import Claimed
 from sync.connectors.codec import dumps
-from sync.drain import rows
+from sync.drain import newer, rows
 from sync.drain.decide import LONE_CLAIMS, Action, Decision, Facts, decide
 from sync.drain.intent import Intent
-from sync.exceptions import CrudSyncError, ParentNotSynced, PayloadError
+from sync.exceptions import CrudSyncError, ObjectBusy, ParentNotSynced, PayloadError
 from sync.models import Connection, State
 from sync.registry import model_label
-from sync.types import RateLimit, Verb, Wanted
+from sync.types import Lane, RateLimit, Verb, Wanted
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -169,10 +169,9 @@ class Planner:
         return bindings.remote_ids(self.connection.pk, wanted) if wanted else {}
 
     def _plan(self, claim: Claimed, unit: tuple[Any, Model] | None, parents: dict[str, Parent]) -> Plan:
-        spec = self.types.get(claim.object_type)
-        if spec is None:
-            decision = Decision(action=Action.HOLD, code="unknown_object_type")
-            return Plan(claim=claim, spec=None, decision=decision)  # type: ignore[arg-type]
+        if what := newer.unknown(claim, self.types):
+            return self._put_off(claim, what)
+        spec = self.types[claim.object_type]
         if crashing(claim):  # its row is not even read: whatever it does to a worker, it did it often enough
             decision = Decision(action=Action.CRASHED, code="crash_loop")
             return Plan(claim=claim, spec=spec, decision=decision)
@@ -190,6 +189,13 @@ class Planner:
             logger.exception("a hook failed for %s %s", claim.object_type, claim.object_id)
             wrapped = PayloadError(f"{type(error).__name__} in a hook", hint="see the worker's log")
             return self._failed(claim, spec, wrapped)
+
+    def _put_off(self, claim: Claimed, what: str) -> Plan:
+        hint = "a newer version wrote it, or the code that knew it was removed"
+        error = ObjectBusy(f"This worker does not know {what}.", code=newer.CODE, hint=hint)
+        decision = Decision(action=Action.LATER, after_s=newer.pause_s(claim), code=newer.CODE)
+        spec: Any = self.types.get(claim.object_type)
+        return Plan(claim=claim, spec=spec, decision=decision, error=error)
 
     def _known(
         self, claim: Claimed, spec: ObjectTypeSpec, unit: tuple[Any, Model] | None, parents: dict[str, Parent]
@@ -343,6 +349,7 @@ class Planner:
             sent_times=intent.times if intent else 0,
             look_in_s=intent.until + spec.lookup_lag - now if intent else 0.0,
             retry_doubt=spec.on_uncertain == "retry",
+            hurried=claim.lane != Lane.RETRY,
         )
 
     def _failed(self, claim: Claimed, spec: ObjectTypeSpec, error: CrudSyncError) -> Plan:

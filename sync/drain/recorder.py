@@ -21,6 +21,7 @@ from django.db import (
 from sync import bindings, operations
 from sync.bindings.rows import Mark, Settlement
 from sync.drain.attempt import Attempt
+from sync.drain.left import hand_over
 from sync.drain.settling import Ruling, duplicate
 from sync.faults import point
 from sync.models import Binding, State, Status
@@ -98,7 +99,7 @@ def settle(
     try:
         ids = _persist(lambda: _write(results, others, parents, _together), deadline)
     except (IntegrityError, DataError):
-        ids = _persist(lambda: _write(results, others, parents, _one_by_one), deadline)
+        ids = _persist(lambda: _write_apart(results, others, parents), deadline)
     point("settled")
     return ids
 
@@ -124,6 +125,11 @@ def _write(
     _after(results, settled, parents)
     _look_for_parents(others, settled)
     return {row.claim.id for row in rows if row.claim.id in settled and applied[row.claim.id] is row}
+
+
+def _write_apart(results: Sequence[Result], others: Sequence[Settlement], parents: Collection[str]) -> set[int]:
+    hand_over(results)
+    return _write(results, others, parents, _one_by_one)
 
 
 def _together(rows: Sequence[Settlement]) -> Settled:

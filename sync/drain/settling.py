@@ -7,12 +7,12 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sync import retry
+from sync import bindings, retry
 from sync.bindings.rows import Settlement
 from sync.connectors.codec import dumps
 from sync.drain.attempt import Attempt, doubt
-from sync.drain.decide import Action
-from sync.drain.landing import landing
+from sync.drain.decide import TOO_EARLY, Action
+from sync.drain.landing import landing, landing_s
 from sync.drain.plan import Plan, is_first
 from sync.drain.verdict import Base, Case, Remote, Then, Verdict, applied_nothing
 from sync.exceptions import PayloadError
@@ -122,6 +122,8 @@ def without_call(plan: Plan) -> Settlement:
     if action is Action.CRASHED:
         detail = "Its worker ended three times while it was alone in hand."
         return replace(kept, state=State.DEAD, code="crash_loop", detail=detail)
+    if plan.decision.code == TOO_EARLY:
+        return replace(kept, state=State.SYNCED, due_s=landing_s(plan), lane=Lane.RETRY, synced=True)
     if action is Action.LATER or (action is Action.NOTHING and plan.partial):
         return _later(plan, kept)
     if action is Action.HOLD:
@@ -138,7 +140,7 @@ def without_call(plan: Plan) -> Settlement:
         sent=None if gone else kept.sent,
         seen=None if gone else kept.seen,
         state=state,
-        code="left" if plan.keep else "",
+        code=bindings.LEFT if plan.keep else "",
         attempts=0,
         synced=True,
     )
@@ -199,7 +201,8 @@ def duplicate(row: Settlement, holder: str, *, waits: bool) -> Settlement:
 
 def _later(plan: Plan, kept: Settlement) -> Settlement:
     if not plan.waits_for:
-        return replace(kept, due_s=plan.decision.after_s, code=plan.decision.code, again=False)
+        detail = str(plan.error)[:500] if plan.error else ""
+        return replace(kept, due_s=plan.decision.after_s, code=plan.decision.code, detail=detail, again=False)
     since = (plan.claim.now - plan.claim.dirty_since).total_seconds() if plan.claim.dirty_since else 0.0
     recheck = min(max(PARENT_RECHECK_S[0], since / 2), PARENT_RECHECK_S[1])
     return replace(
@@ -218,8 +221,7 @@ def _held(plan: Plan, kept: Settlement) -> Settlement:
     if code == "in_doubt":
         detail = "Its create may have arrived, and the remote offers no way to tell."
         return replace(kept, state=State.IN_DOUBT, code=code, detail=detail, again=False)
-    detail = str(plan.error) if plan.error else "This process knows no such object type."
-    return replace(kept, state=State.HELD, code=code, detail=detail[:500], waits_for=plan.waits_for)
+    return replace(kept, state=State.HELD, code=code, detail=str(plan.error)[:500], waits_for=plan.waits_for)
 
 
 def _schedule(

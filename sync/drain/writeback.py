@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from sync import bindings
+from sync.drain.landing import look
 from sync.drain.plan import Plan, is_first
 from sync.exceptions import ObjectBusy
 from sync.models.database import alias
@@ -47,7 +48,7 @@ def insert(plan: Plan, outcome: Outcome | None = None) -> None:
         outcome = Outcome(kind=OutcomeKind.OK, remote_id=plan.claim.remote_id, data=seen)
     with transaction.atomic(using=using):
         row = unit.create_row(outcome)
-        if not bindings.name_row(plan.claim.id, object_id_of(row.pk)):
+        if not bindings.name_row(plan.claim.id, object_id_of(row.pk), **look(plan)):
             raise ObjectBusy(f"another worker has inserted the row of {plan.claim.name}")
 
 

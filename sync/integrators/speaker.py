@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.db.models import Model
 
-from sync import registry
+from sync import capture, registry
 from sync.connectors import classify, objects
 from sync.connectors.classify import usable_id
 from sync.connectors.options import LOCATION
@@ -24,7 +25,18 @@ from sync.integrators.object_type import ObjectType
 from sync.integrators.values import json_object
 from sync.models import Connection
 from sync.models.identity import object_id_of
-from sync.types import Answer, Call, Outcome, OutcomeKind, RateLimit, Request, RetryPolicy, Verb, type_json
+from sync.types import (
+    OURSELVES,
+    Answer,
+    Call,
+    Outcome,
+    OutcomeKind,
+    RateLimit,
+    Request,
+    RetryPolicy,
+    Verb,
+    type_json,
+)
 
 logger = logging.getLogger("crudsync.integrators")
 
@@ -271,6 +283,10 @@ class Speaker(BaseIntegrator):
             data: the object as the remote showed it.
         """
         return self.spec.mapper.write_back(data)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Name us as the writer of whatever is saved inside the block, where nobody says otherwise."""
+        return capture.actor(OURSELVES)
 
     def writes_back(self) -> bool:
         """Return whether answers may change the local row."""

@@ -1,15 +1,18 @@
 """The only writer of operations, the task records: start before the send, finish after the answer."""
 
-from sync.operations.journal import Finished, Started, close_leftovers, finish, start, starting
-from sync.operations.records import history, name_doubles, prune, sent_since, stale_creates
+from sync.operations.journal import Finished, Started, close_leftovers, finish, left_open, start, starting
+from sync.operations.records import Past, history, name_doubles, past, prune, sent_since, stale_creates
 
 __all__ = [
     "Finished",
+    "Past",
     "Started",
     "close_leftovers",
     "finish",
     "history",
+    "left_open",
     "name_doubles",
+    "past",
     "prune",
     "sent_since",
     "stale_creates",

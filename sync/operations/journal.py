@@ -133,6 +133,12 @@ def finish(rows: Sequence[Finished]) -> None:
         Operation.objects.using(using).filter(pk=row.id).update(**values, finished_at=at)
 
 
+def left_open(binding_ids: Collection[int], lease_tokens: Collection[int]) -> set[int]:
+    """Return those bindings that have an attempt which was journaled under one of these leases and never completed."""
+    rows = Operation.objects.using(alias()).filter(binding_id__in=binding_ids, lease_token__in=lease_tokens)
+    return set(rows.filter(status=Status.STARTED).values_list("binding_id", flat=True))
+
+
 def close_leftovers(binding_ids: Collection[int]) -> int:
     """Close what a lost worker left as started: nobody knows how it ended. Return how many there were."""
     if not binding_ids:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
@@ -27,6 +28,31 @@ def history(object_types: Sequence[str], object_id: str, connection_ids: Sequenc
         .select_related("connection")
         .order_by("-id")
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What tells of an operation whether it had a cause of its own."""
+
+    verb: str
+    status: str
+    seq: int
+    actor: str
+
+
+def past(binding_id: int, since_s: float, limit: int) -> list[Past]:
+    """Return the latest operations of one object, newest first.
+
+    Args:
+        binding_id: its binding.
+        since_s: how far back, seconds.
+        limit: operations at the most.
+    """
+    using = alias()
+    edge = now(using) - dt.timedelta(seconds=since_s)
+    rows = Operation.objects.using(using).filter(binding_id=binding_id, started_at__gte=edge).order_by("-id")
+    names = ("verb", "status", "seq", "actor")
+    return [Past(**dict(zip(names, row, strict=True))) for row in rows.values_list(*names)[:limit]]
 
 
 def stale_creates(binding_id: int, remote_id: str) -> list[str]:

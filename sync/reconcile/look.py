@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from django.db.models import Max, Q, QuerySet
 
+from sync.bindings import LEFT
 from sync.models import Binding, Connection, State
 from sync.models.database import alias
 from sync.reconcile.idset import IdSet
@@ -56,7 +57,7 @@ class Subject:
     def settled(self) -> QuerySet[Binding]:
         """Return those that may be judged: nothing is due, nobody waits for a person, nothing was settled just now."""
         quiet = Q(synced_at__isnull=True) | Q(synced_at__lt=self.quiet_since)
-        return self.bindings().filter(quiet, due_at__isnull=True).exclude(state__in=STUCK).exclude(code="left")
+        return self.bindings().filter(quiet, due_at__isnull=True).exclude(state__in=STUCK).exclude(code=LEFT)
 
 
 def subject(connection: Connection, object_type: str, *, now: dt.datetime, lag_s: float) -> Subject:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from celery import current_app
 
 from examples.shop.models import Customer
-from sync.models import Binding, Change, Connection
+from sync import wake
+from sync.models import Binding, Change, Connection, Sweep
 from sync.testing.remote import Remote
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
@@ -33,15 +35,45 @@ def test_with_every_message_dropped_all_arrives_with_the_sweeps(
     short: dict[str, float],
     until_equal: Wait,
 ) -> None:
-    customers(5)
-    with redis_server.client() as client:
-        assert client.llen(QUEUE) == 1  # one ring for them all
-        client.delete(QUEUE)
     worker(knobs=short)
+    until(Sweep.objects.exists)  # a worker that starts sweeps once
+    with wake.muted():  # a ring that is lost
+        customers(5)
     assert Change.objects.count() == 5
     beat(knobs=short)
     until_equal(20)
     assert len(sandbox.objects("customers")) == 5
+
+
+def test_what_was_rung_for_while_no_worker_was_there_and_lost_is_found_as_one_starts(
+    sandbox: Remote, worker: Start, redis_server: RedisServer, short: dict[str, float], until_equal: Wait
+) -> None:
+    customers(5)
+    with redis_server.client() as client:
+        assert client.llen(QUEUE) == 1  # one ring for them all
+        client.delete(QUEUE)
+        client.delete(*client.keys("crudsync:wake*"))
+    worker(knobs=short)
+    until_equal(20)
+    assert len(sandbox.objects("customers")) == 5
+
+
+def test_messages_of_another_version_end_no_worker_and_lose_nothing(
+    sandbox: Remote, worker: Start, redis_server: RedisServer, short: dict[str, float], until_equal: Wait
+) -> None:
+    running = worker(knobs=short)
+    send = partial(current_app.send_task, ignore_result=True)
+    send("crudsync.rebalance", kwargs={"shard": 3})  # a task that only a newer version knows
+    send("crudsync.drain", args=["all", {"of": "them"}], kwargs={"priority": "high"})
+    send("crudsync.drain", kwargs={"connections": [1, 2]})
+    send("crudsync.sweep", args=[1], kwargs={"deep": True})
+    send("crudsync.prune", args=["everything"])
+    customers(3)
+    until_equal(20)
+    assert len(sandbox.objects("customers")) == 3
+    with redis_server.client() as client:
+        until(lambda: client.llen(QUEUE) == 0)
+    assert running.running
 
 
 def test_every_message_tenfold_makes_no_call_twice(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection as database
+from django.db.models import F
 
 from sync import bindings
 from sync.bindings import Claimed, Mark, stale
@@ -166,3 +167,24 @@ def test_what_was_claimed_or_changed_since_is_left_as_it_is(
     arguments = () if verb == "end" else ("code", "detail")
     assert not getattr(bindings, verb)(claimed, *arguments)
     assert Binding.objects.get().state == State.PENDING
+
+
+def test_what_nobody_noted_a_time_for_is_pruned_an_age_after_it_was_first_seen(
+    connection: Connection, fold: Folder
+) -> None:
+    fold("1")
+    later(connection, state=State.ABSENT, due_at=None, synced_at=None)
+    assert bindings.prune(86_400.0) == 0
+    Binding.objects.update(synced_at=F("synced_at") - dt.timedelta(days=2))
+    assert bindings.prune(86_400.0) == 1
+
+
+def test_remote_objects_without_a_row_are_pruned_unless_something_is_asked_of_them(connection: Connection) -> None:
+    old = now() - dt.timedelta(days=40)
+    for number in range(3):
+        bindings.by_remote_id(connection.pk, "product", f"r{number}", "shop.product")
+    later(connection, synced_at=old)
+    Binding.objects.filter(remote_id="r1").update(due_at=now())
+    Binding.objects.filter(remote_id="r2").update(state=State.HELD)
+    assert bindings.prune(86_400.0) == 1
+    assert sorted(Binding.objects.values_list("remote_id", flat=True)) == ["r1", "r2"]

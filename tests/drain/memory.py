@@ -11,9 +11,11 @@ from typing import Any
 from django.contrib.auth.models import Group
 from requests import Response
 
+from sync import capture
 from sync.exceptions import ConnectionLost, PayloadError
 from sync.models import Connection
 from sync.types import (
+    OURSELVES,
     Answer,
     BulkSpec,
     Call,
@@ -63,6 +65,8 @@ class MemoryRemote:
     faults: list[Fault | None] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
     honours_keys: bool = True
+    upserts: bool = False
+    late: list[Request] = field(default_factory=list)
     bulk_refuses: set[str] = field(default_factory=set)
     _lock: Any = field(default_factory=threading.Lock)
     _next: int = 0
@@ -87,6 +91,11 @@ class MemoryRemote:
         self.journal.append((verb, remote_id or str((body or {}).get("name", "")), applied))
         return answer
 
+    def land(self) -> None:
+        """Apply what was given up and is under way yet, in its order."""
+        while self.late:
+            self.apply(self.late.pop(0))
+
     def calls(self, verb: str) -> int:
         """How many requests of a verb arrived."""
         return sum(entry[0] == verb for entry in self.journal)
@@ -97,6 +106,9 @@ class MemoryRemote:
 
     def _create(self, remote_id: str, body: dict[str, Any], request: Request) -> Answer:
         key = request.headers.get("key", "")
+        if remote_id:  # our own id
+            self.objects[remote_id] = dict(body)
+            return answered(201, {"id": remote_id, **body})
         if self.honours_keys and key and key in self.keys:
             known = self.keys[key]
             return answered(201, {"id": known, **self.objects.get(known, {})})
@@ -108,9 +120,9 @@ class MemoryRemote:
         return answered(201, {"id": made, **body})
 
     def _update(self, remote_id: str, body: dict[str, Any], request: Request) -> Answer:
-        if remote_id not in self.objects:
+        if remote_id not in self.objects and not self.upserts:
             return answered(404, None)
-        self.objects[remote_id].update(body)
+        self.objects.setdefault(remote_id, {}).update(body)
         return answered(200, {"id": remote_id, **self.objects[remote_id]})
 
     def _delete(self, remote_id: str, body: Any, request: Request) -> Answer:
@@ -165,6 +177,16 @@ def lost(*, applied: bool) -> Fault:
         if applied:
             remote.apply(request)
         return Answer(error=ConnectionLost("reset"))
+
+    return fault
+
+
+def late() -> Fault:
+    """Lose the answer, and apply the request only when the remote is asked to :meth:`~MemoryRemote.land`."""
+
+    def fault(remote: MemoryRemote, request: Request) -> Answer:
+        remote.late.append(request)
+        return Answer(error=ConnectionLost("suspended"))
 
     return fault
 
@@ -254,6 +276,8 @@ class MemoryIntegrator:
         data = call.payload if call.changes is None else call.changes
         body = json.dumps(data).encode() if call.verb in (Verb.CREATE, Verb.UPDATE) else None
         target = (call.payload or {}).get("name", "") if call.verb is Verb.LOOKUP else call.remote_id or ""
+        if self.spec.client_id and call.verb is Verb.CREATE:
+            target = f"o{call.object_id}"
         return Request(method=call.verb.value, url=f"{call.verb}/{target}", headers={"key": call.key}, body=body)
 
     def read_answer(self, call: Call, answer: Answer) -> Outcome:
@@ -294,6 +318,9 @@ class MemoryIntegrator:
 
     def delete_row(self) -> None:
         self.instance.delete()
+
+    def writing(self) -> Any:
+        return capture.actor(OURSELVES)
 
     def writes_back(self) -> bool:
         return bool(self.written)

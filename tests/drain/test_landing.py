@@ -11,9 +11,10 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from sync import bindings
-from sync.drain import Report, drain
+from sync.drain import Report, direct, drain
+from sync.exceptions import DeliveryUnknown
 from sync.models import Binding, Connection, State
-from sync.types import Wanted
+from sync.types import Verb, Wanted
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, lost, row, status
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +81,22 @@ def test_an_edit_does_not_wait_for_the_look(remote: MemoryRemote, connection: Co
     remote.objects["r1"]["name"] = "b"
     deliver(3)
     assert remote.names() == ["d"]
+
+
+def test_an_equal_save_does_not_bring_the_look_forward(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    group = updated_after_a_doubt(remote, deliver)
+    for _ in range(3):
+        group.save()
+        drain(connection.pk, wait=False)
+    assert remote.calls("read") == 0
+    binding = row(connection, group)
+    assert (binding.state, binding.code, binding.dirty_since) == (State.SYNCED, "", None)
+    assert binding.due_at > timezone.now() + dt.timedelta(seconds=5)
+    remote.objects["r1"]["name"] = "b"
+    deliver(3)
+    assert remote.names() == ["c"]
 
 
 @pytest.mark.parametrize("code", [403, 422, 500])
@@ -151,3 +168,57 @@ def test_a_verifying_read_that_agrees_in_the_middle_of_a_doubt_is_no_end_of_it(
     remote.objects["r1"]["name"] = "b"
     deliver(3)
     assert remote.names() == ["a"]
+
+
+# --- verbs called directly -------------------------------------------------------------------------------------------
+
+
+def directly(integrator: type[MemoryIntegrator], connection: Connection, settings: Any, verb: Verb, model: Any) -> Any:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "inline": True, "wait_s": 0.0}
+    name = str(model.pk) if isinstance(model, Group) else str(model)
+    return direct.run(integrator("group", model, connection), verb, name)
+
+
+def test_a_verb_that_succeeds_after_a_doubt_is_looked_at_too(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver, settings: Any
+) -> None:
+    group = Group.objects.create(name="a")
+    deliver()
+    remote.faults = [lost(applied=False)]
+    group.name = "b"
+    with pytest.raises(DeliveryUnknown):
+        directly(integrator, connection, settings, Verb.UPDATE, group)
+    renamed(group, "c")
+    assert directly(integrator, connection, settings, Verb.UPDATE, group).ok
+    assert row(connection, group).due_at > timezone.now() + dt.timedelta(seconds=5)
+    remote.objects["r1"]["name"] = "b"  # the lost one lands
+    deliver(3)
+    assert remote.names() == ["c"]
+    assert (row(connection, group).state, row(connection, group).uncertain) == (State.SYNCED, "")
+
+
+def test_a_create_that_a_verb_replays_is_looked_at_too(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver, settings: Any
+) -> None:
+    group = Group.objects.create(name="a")
+    remote.faults = [lost(applied=True)]
+    with pytest.raises(DeliveryUnknown):
+        directly(integrator, connection, settings, Verb.CREATE, group)
+    assert directly(integrator, connection, settings, Verb.CREATE, group).ok
+    deliver(3)
+    assert remote.calls("read") == 1
+    assert (row(connection, group).state, row(connection, group).due_at) == (State.SYNCED, None)
+
+
+def test_an_object_created_at_the_remote_first_is_looked_at_once_its_row_is_there(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver, settings: Any
+) -> None:
+    remote.faults = [lost(applied=True)]
+    with pytest.raises(DeliveryUnknown):
+        directly(integrator, connection, settings, Verb.CREATE, {"name": "a"})
+    deliver(2)
+    assert Group.objects.get().name == "a"
+    deliver(3)
+    assert remote.calls("read") == 1
+    found = row(connection, Group.objects.get())
+    assert (found.state, found.uncertain, found.due_at) == (State.SYNCED, "", None)

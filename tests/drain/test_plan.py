@@ -248,15 +248,6 @@ def test_a_delete_that_was_asked_for_needs_neither_payload_nor_parent(
     assert not Group.objects.exists()
 
 
-def test_an_object_type_that_is_gone_from_the_code_is_held(
-    integrator: type[MemoryIntegrator], connection: Connection, deliver: Deliver
-) -> None:
-    bindings.ask(connection.pk, "forgotten", ["1"], wanted=Wanted.PUSH)
-    deliver()
-    found = Binding.objects.get()
-    assert (found.state, found.code) == (State.HELD, "unknown_object_type")
-
-
 # --- hooks that fail -------------------------------------------------------------------------------------------------
 
 

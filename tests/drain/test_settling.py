@@ -241,7 +241,7 @@ def test_one_try_is_all_where_the_policy_says_so(
 def test_until_it_is_old_enough_an_object_is_tried_again_however_often_it_failed(
     integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
 ) -> None:
-    integrator.policy = RetryPolicy(attempts=1, base_delay=1.0, max_delay=60.0, max_age=3600.0)
+    integrator.policy = RetryPolicy(attempts=1, base_delay=5000.0, max_delay=9000.0, max_age=3600.0)
     remote.faults = [status(500)] * 3
     group = Group.objects.create(name="a")
     deliver(2)
@@ -353,3 +353,72 @@ def test_an_update_after_a_delete_in_doubt_finds_nothing_and_creates(
     group.save()
     deliver(2)
     assert remote.names() == ["back"]
+
+
+# --- what was left at the remote -------------------------------------------------------------------------------------
+
+
+def left_behind(remote: MemoryRemote, deliver: Deliver) -> Group:
+    """A group "a" whose row was deleted, and whose object was left at the remote; and a new row of the same name."""
+    group = Group.objects.create(name="a")
+    deliver()
+    group.delete()
+    deliver()
+    assert remote.names() == ["a"]
+    remote.faults = [status(409)]
+    return Group.objects.create(name="a")
+
+
+def test_a_row_made_anew_takes_over_what_its_deleted_forerunner_left_at_the_remote(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.spec.keyed, integrator.spec.can_lookup, integrator.spec.on_delete = False, True, "keep"
+    anew = left_behind(remote, deliver)
+    former = Binding.objects.get()
+    ends(connection)
+    deliver()
+    ends(connection)
+    deliver(3)
+    found = row(connection, anew)
+    assert (found.state, found.remote_id, found.code) == (State.SYNCED, "r1", "")
+    assert remote.names() == ["a"]
+    former.refresh_from_db()
+    assert (former.state, former.remote_id, former.due_at) == (State.ABSENT, None, None)
+    assert "r1" in former.detail
+
+
+def test_a_row_that_only_left_the_scope_keeps_its_object_from_another(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.spec.keyed, integrator.spec.can_lookup, integrator.spec.on_leave = False, True, "keep"
+    shown = Group.objects.create(name="a")
+    deliver()
+    integrator.spec.sync_when = lambda group: group.pk != shown.pk
+    shown.save()
+    deliver()
+    Binding.objects.update(code="left")
+    shown.name = "renamed here, unseen there"
+    shown.save()
+    deliver()
+    assert row(connection, shown).code == "left"
+    remote.faults = [status(409)]
+    other = Group.objects.create(name="a")
+    for _ in range(4):
+        deliver()
+        ends(connection)
+    assert (row(connection, other).state, row(connection, other).code) == (State.DEAD, "duplicate_remote")
+    assert row(connection, shown).remote_id == "r1"
+
+
+def test_a_row_that_comes_back_under_its_old_key_finds_what_it_left(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.spec.on_delete = "keep"
+    group = Group.objects.create(name="a")
+    deliver()
+    pk = group.pk
+    group.delete()
+    deliver()
+    Group.objects.create(pk=pk, name="restored")
+    deliver()
+    assert remote.objects == {"r1": {"name": "restored"}}

@@ -9,7 +9,7 @@ from django_celery_results.models import TaskResult
 
 from sync.drain import Report, SweepReport
 from sync.exceptions import ConfigurationError
-from tasks import delivery
+from tasks import delivery, maintenance, reconciliation
 
 As = Callable[..., Any]
 
@@ -67,7 +67,55 @@ def test_an_error_is_celerys_to_record(as_worker: As, drained: list[Any]) -> Non
     drained[0] = ConfigurationError("wrong")
     with pytest.raises(ConfigurationError):
         as_worker(delivery.drain, 7)
-    assert "swept" not in drained
+    assert "swept" in drained  # others wait for that
+
+
+def test_a_sweep_that_fails_does_not_hide_what_the_drain_came_to(
+    as_worker: As, drained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing() -> None:
+        raise RuntimeError("the database is away")
+
+    monkeypatch.setattr(delivery, "sweep_if_overdue", failing)
+    assert as_worker(delivery.drain, 7)["calls"] == 1
+    drained[0] = ConfigurationError("wrong")
+    with pytest.raises(ConfigurationError):
+        as_worker(delivery.drain, 7)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"connection_id": None},
+        {"connection_id": "shop"},
+        {"connection_id": [7]},
+        {"connection_id": True},
+        {"connection_id": 2**70},
+        {"connection_id": -1},
+        {"connection": 7},
+    ],
+)
+def test_a_message_that_names_no_connection_is_a_sweep(
+    as_worker: As, drained: list[Any], monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(delivery.draining, "sweep", lambda: SweepReport(taken=3))
+    assert as_worker(delivery.drain, **given)["taken"] == 3
+    assert len(drained) == 1
+
+
+@pytest.mark.parametrize("given", [("7",), (7, "more", {"yet": "more"})])
+def test_a_connection_may_be_named_as_text_and_more_may_follow(
+    as_worker: As, drained: list[Any], given: tuple[Any, ...]
+) -> None:
+    as_worker(delivery.drain, *given)
+    assert drained[1] == (7, {"task_id": "an-id"})
+
+
+def test_no_task_minds_arguments_that_it_does_not_know(as_worker: As, db: None) -> None:
+    for task in (delivery.sweep, maintenance.prune, reconciliation.reconcile):
+        as_worker(task, *(() if task is reconciliation.reconcile else ("one",)), since="a later version")
+    assert as_worker(reconciliation.reconcile, "no connection", "more") == {}
 
 
 def test_a_connection_that_is_gone_is_no_error(as_worker: As) -> None:

@@ -40,3 +40,22 @@ def test_a_drain_may_last_for_its_slice_and_what_is_in_the_air(settings: Any) ->
     drain = ours()[0]
     assert isinstance(drain.time_limit, int)
     assert drain.time_limit > 10
+
+
+def test_the_deadlines_of_registered_classes_and_their_types_count(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kind:
+        timeout_s = 90.0
+
+    class Slow:
+        timeout_s = 40.0
+
+        @classmethod
+        def types(cls) -> dict[str, Any]:
+            return {"kind": Kind}
+
+    settings.CRUDSYNC = {"slice_s": 10.0, "window_s": 5.0, "timeout_s": 10.0, "settle_s": 5.0}
+    assert time_limit_s([Slow]) == 10 + 2 * (5 + 90 + 5)
+    Kind.timeout_s = True  # no deadline: a check names it
+    assert time_limit_s([Slow]) == 10 + 2 * (5 + 40 + 5)

@@ -1,0 +1,41 @@
+"""What a worker does as it starts: time limits by what is registered, and a sweep for what its predecessor left."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery.signals import worker_init, worker_ready
+
+from sync import conf, registry
+
+from .delivery import drain, sweep
+from .options import time_limit_s
+
+logger = logging.getLogger("crudsync.tasks")
+
+
+@worker_init.connect(dispatch_uid="crudsync.time_limit")
+def set_time_limit(sender: Any = None, **kwargs: Any) -> None:
+    """Give the drain the time that the registered classes may need: its task was defined before they were known."""
+    try:
+        task = sender.app.tasks[drain.name]
+        task.time_limit = max(task.time_limit or 0, time_limit_s(registry.integrators().values()))
+    except Exception:  # a worker that starts is worth more than a limit that fits
+        logger.exception("the time limit of drains stays as it was")
+
+
+@worker_ready.connect(dispatch_uid="crudsync.sweep")
+def sweep_at_start(sender: Any = None, **kwargs: Any) -> None:
+    """Ask for a sweep: whatever rang while no worker was there is lost.
+
+    By a message: a database that hangs must not hang the worker's main process, which has no connection to one.
+    """
+    try:
+        settings = conf.current()
+        if settings.enabled:
+            queue = {"queue": settings.queue} if settings.queue else {}
+            expires_s = max(4 * settings.sweep_s, 60.0)
+            sender.app.send_task(sweep.name, expires=expires_s, ignore_result=True, retry=False, **queue)
+    except Exception:  # the next sweep of beat's does the same
+        logger.exception("no sweep at the worker's start")
