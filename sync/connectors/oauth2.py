@@ -11,7 +11,8 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote_plus, urlencode
 
 from sync import conf
@@ -41,11 +42,12 @@ class Sender(Protocol):
     def send(self, request: Request, /) -> Answer: ...  # noqa: D102 - its real ones say it
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Held:
     """A token in memory: as of which state of the row, and until when (``time.monotonic()`` seconds)."""
 
     as_of: dt.datetime
-    token: str
+    token: str = field(repr=False)
     until: float
 
 

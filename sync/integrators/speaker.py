@@ -24,6 +24,7 @@ from sync.integrators.object_type import ObjectType
 from sync.integrators.values import json_object
 from sync.models import Connection
 from sync.models.identity import object_id_of
+from sync.secrets import trace
 from sync.types import Answer, Call, Outcome, OutcomeKind, RateLimit, Request, RetryPolicy, Verb, type_json
 
 logger = logging.getLogger("crudsync.integrators")
@@ -375,8 +376,10 @@ class Speaker(BaseIntegrator):
             return outcome
         try:
             self._validated = self.validate_response(answer.response)
-        except Exception as error:  # the host's code; what the remote did stands
-            logger.exception("validate_response() of %s failed", type(self).__name__)
+        except Exception as error:  # noqa: BLE001 - the host's code; what the remote did stands
+            logger.error(  # noqa: TRY400 - an exception's own text and frames may hold a secret
+                "validate_response() of %s failed\n%s", type(self).__name__, trace(error)
+            )
             return outcome if nameless else failed(outcome, error)
         known = usable_id(self._validated) if call.verb is Verb.CREATE else None
         if known is None:

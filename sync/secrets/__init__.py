@@ -1,7 +1,8 @@
 """Credentials: references to them, and their sealed form in the database."""
 
 from sync.secrets.account import Account, configured, credentials
-from sync.secrets.names import is_secret_name, redact
+from sync.secrets.memory import hushed, trace
+from sync.secrets.names import hide, is_secret_name, redact, without_secrets
 from sync.secrets.references import is_reference, resolve
 from sync.secrets.sealing import open_sealed, rotate, seal
 
@@ -9,6 +10,8 @@ __all__ = [
     "Account",
     "configured",
     "credentials",
+    "hide",
+    "hushed",
     "is_reference",
     "is_secret_name",
     "open_sealed",
@@ -16,4 +19,6 @@ __all__ = [
     "resolve",
     "rotate",
     "seal",
+    "trace",
+    "without_secrets",
 ]
