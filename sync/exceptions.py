@@ -173,6 +173,7 @@ class RemoteError(CrudSyncError):
     """
 
     code = "remote"
+    hint = "read what the operation of this call recorded"
 
     def __init__(
         self,
