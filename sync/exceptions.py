@@ -40,6 +40,11 @@ Each class says what the caller should do::
 
 from __future__ import annotations
 
+from typing import Any
+
+LONGEST_SHOWN = 100
+"""Characters of a wrong value in a message."""
+
 
 class CrudSyncError(Exception):
     """Base of every error here.
@@ -319,3 +324,12 @@ class PaginationError(CrudSyncError):
 
     code = "pagination"
     hint = "check the object type's paginator and items"
+
+
+def shown(value: Any) -> str:
+    """Return a wrong value as a message may show it: on one line, and not at any length."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

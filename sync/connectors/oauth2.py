@@ -273,7 +273,7 @@ def _json(content: bytes) -> Mapping[str, Any]:
 def _until(expires_in: Any, elapsed_ms: float) -> str:
     try:
         lasts_s = min(float(expires_in), LONGEST_S)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ""
     if not math.isfinite(lasts_s) or lasts_s <= 0 or isinstance(expires_in, bool):
         return ""

@@ -4,10 +4,11 @@ from sync.secrets.account import Account, configured, credentials
 from sync.secrets.memory import hushed, trace
 from sync.secrets.names import hide, is_secret_name, redact, without_secrets
 from sync.secrets.references import is_reference, resolve
-from sync.secrets.sealing import open_sealed, rotate, seal
+from sync.secrets.sealing import check_keys, open_sealed, rotate, seal
 
 __all__ = [
     "Account",
+    "check_keys",
     "configured",
     "credentials",
     "hide",

@@ -60,6 +60,16 @@ def rotate(text: str) -> str:
         raise _unreadable() from error
 
 
+def check_keys() -> None:
+    """Check that each configured key is there and is one; having none is fine.
+
+    Raises:
+        SecretError: one of them is not.
+    """
+    if conf.current().encryption_keys:
+        _fernet()
+
+
 def _unreadable() -> SecretError:
     return SecretError(
         "sealed credentials cannot be read",
