@@ -13,7 +13,7 @@ from django.core.signals import setting_changed
 
 from sync.exceptions import SecretError
 from sync.http import own_parameter
-from sync.secrets import credentials, is_reference, is_secret_name, resolve
+from sync.secrets import credentials, is_reference, is_secret_name, resolve, source
 
 if TYPE_CHECKING:
     from sync.models import Connection
@@ -184,6 +184,19 @@ class BasicAuth(Auth):
 
 
 _instances: weakref.WeakSet[Auth] = weakref.WeakSet()
+
+
+@source
+def _referred() -> list[str]:
+    """The secrets that the classes refer to: a hook may know them before the first request needs them."""
+    return [value for auth in list(_instances) for key, ref in auth.refs.items() if (value := _known(auth, key, ref))]
+
+
+def _known(auth: Auth, key: str, ref: str) -> str:
+    try:
+        return resolve(ref) if ref and (auth.secret(key) or is_reference(ref)) else ""
+    except SecretError:
+        return ""
 
 
 def _forget(**_given: Any) -> None:

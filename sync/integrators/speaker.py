@@ -16,6 +16,7 @@ from sync.connectors.classify import usable_id
 from sync.connectors.options import LOCATION
 from sync.connectors.pagination import at
 from sync.exceptions import ConfigurationError, ConstraintViolation, CrudSyncError, PaginationError, PayloadError
+from sync.http import secrets_sent
 from sync.integrators import declared, parents
 from sync.integrators.base import BaseIntegrator, failed, part_of, payload_of
 from sync.integrators.clients import Client, client_of
@@ -24,7 +25,7 @@ from sync.integrators.object_type import ObjectType
 from sync.integrators.values import json_object
 from sync.models import Connection
 from sync.models.identity import object_id_of
-from sync.secrets import trace
+from sync.secrets import remember, trace
 from sync.types import Answer, Call, Outcome, OutcomeKind, RateLimit, Request, RetryPolicy, Verb, type_json
 
 logger = logging.getLogger("crudsync.integrators")
@@ -348,11 +349,13 @@ class Speaker(BaseIntegrator):
 
     def _own_headers(self) -> Mapping[str, str]:
         if self._headers is None and not overridden(type(self), "set_headers"):
+            remember(*secrets_sent(self._class_headers, ""))
             return self._class_headers
         headers = called("set_headers", lambda: self.headers)
         for name, value in headers.items():
             if not isinstance(value, str) or any(sign in f"{name}{value}" for sign in HEADER_BREAKS):
                 raise PayloadError(f"set_headers(): {str(name)[:50]!r} is not text on one line", code="hook_error")
+        remember(*secrets_sent(headers, ""))
         return dict(headers)
 
     def _finished(self, client: Client, request: Request) -> Request:

@@ -7,6 +7,7 @@ credentials are hidden, which costs less; see ``sync.http.redact``.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Iterable
 
 from sync.secrets.names import redact
 
@@ -15,6 +16,13 @@ SHORTEST = 8
 """Shorter ones, such as a user's name, would hide ordinary text."""
 
 _read: dict[str, None] = {}
+_sources: list[Callable[[], Iterable[str]]] = []
+
+
+def source(function: Callable[[], Iterable[str]]) -> Callable[[], Iterable[str]]:
+    """Register a function that returns secrets which may not have been read yet; it must not raise."""
+    _sources.append(function)
+    return function
 
 
 def remember(*values: str) -> None:
@@ -27,7 +35,9 @@ def remember(*values: str) -> None:
 
 
 def hushed(text: object) -> str:
-    """Return a text without any secret that this process has read, or that is named in it."""
+    """Return a text without any secret that this process has read or refers to, or that is named in it."""
+    for found in _sources:
+        remember(*found())
     return redact(str(text), tuple(_read))
 
 

@@ -12,7 +12,9 @@ from typing import Any
 from tests.http.conftest import RawServer, ok
 
 Hostile = bytes | Callable[[socket.socket], None]
-"""The bytes of a whole answer, or what writes them."""
+"""The bytes of a whole answer, or what writes them.
+
+``answering`` makes them from the request, ``tokens`` is what a token endpoint grants."""
 
 PATIENCE_S = 0.4
 """How long a connection stays open after a hostile answer, which may have promised more than it holds."""
@@ -31,7 +33,8 @@ class Spoken:
         self.method, self.target, self.version = first.split(" ")
         pairs = [line.partition(": ") for line in lines]
         self.headers = {name.lower(): value for name, _, value in pairs}
-        self.data: Any = json.loads(self.body) if self.body else None
+        plain = "form" not in self.headers.get("content-type", "")
+        self.data: Any = json.loads(self.body) if self.body and plain else None
 
 
 class SmallRemote(RawServer):
@@ -39,6 +42,8 @@ class SmallRemote(RawServer):
 
     def __init__(self) -> None:
         self.hostile: dict[str, Hostile] = {}
+        self.answering: Callable[[Any], bytes | None] | None = None
+        self.tokens: dict[str, Any] = {}
         self.objects: dict[str, dict[str, Any]] = {}
         self.spoken: list[Spoken] = []
         self._mutex = threading.Lock()
@@ -49,16 +54,15 @@ class SmallRemote(RawServer):
         return [each for each in self.spoken if self._text(each) == text]
 
     def _text(self, spoken: Spoken) -> str:
-        if isinstance(spoken.data, dict) and "text" in spoken.data:
-            return str(spoken.data["text"]).partition(" ")[0]
-        known = self.objects.get(spoken.target.rpartition("/")[2], {})
-        return str(known.get("text", "")).partition(" ")[0]
+        known = self.objects.get(spoken.target.partition("?")[0].rpartition("/")[2], {})
+        shown = spoken.data if isinstance(spoken.data, dict) and {"text", "name"} & set(spoken.data) else known
+        return str(shown.get("text", shown.get("name", ""))).partition(" ")[0]
 
     def _answer(self, sock: socket.socket, raw: bytes) -> None:
         spoken = Spoken(raw)
         with self._mutex:
             self.spoken.append(spoken)
-            hostile = self.hostile.get(spoken.method) if self._text(spoken) == POISON else None
+            hostile = self._hostile(spoken) if self._text(spoken) == POISON else None
             good = self._good(spoken) if hostile is None else b""
         if hostile is None:
             sock.sendall(good)
@@ -70,7 +74,14 @@ class SmallRemote(RawServer):
         if not select.select([sock], [], [], PATIENCE_S)[0]:  # neither closed nor used again: it waits for more
             sock.shutdown(socket.SHUT_WR)
 
+    def _hostile(self, spoken: Spoken) -> Hostile | None:
+        if self.answering is None:
+            return self.hostile.get(spoken.method)
+        return self.answering if self.answering.__name__ == "silence" else self.answering(spoken)
+
     def _good(self, spoken: Spoken) -> bytes:
+        if spoken.target.startswith("/token"):
+            return ok(json.dumps(self.tokens).encode(), "Content-Type: application/json")
         name = spoken.target.rpartition("/")[2]
         if spoken.method == "POST":
             name = f"r{len(self.objects) + 1}"
