@@ -58,10 +58,10 @@ class Settings:
     """
 
     enabled: bool = True
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
     queue: str = ""
-    encryption_keys: tuple[str, ...] = ()
-    integrators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
+    integrators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     default_rpm: int = 100
     limiter_slack_s: float = 0.25
     limiter_when_down: str = "closed"

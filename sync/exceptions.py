@@ -41,6 +41,11 @@ Each class says what the caller should do::
 
 from __future__ import annotations
 
+from typing import Any
+
+LONGEST_SHOWN = 100
+"""Characters of a wrong value in a message."""
+
 
 class CrudSyncError(Exception):
     """Base of every error here.
@@ -180,6 +185,7 @@ class RemoteError(CrudSyncError):
     """
 
     code = "remote"
+    hint = "read what the operation of this call recorded"
 
     def __init__(
         self,
@@ -199,42 +205,49 @@ class NotSent(RemoteError):
     """Nothing reached the remote: it is safe to repeat."""
 
     code = "not_sent"
+    hint = "repeat it: nothing reached the remote"
 
 
 class NameNotResolved(NotSent):
     """The host name has no address, or none in time."""
 
     code = "name_not_resolved"
+    hint = "check the host name in base_url"
 
 
 class ConnectFailed(NotSent):
     """Refused, unreachable, or no connection in time."""
 
     code = "connect_failed"
+    hint = "check that the remote is up, and that base_url names its port"
 
 
 class TlsFailed(NotSent):
     """The TLS handshake failed."""
 
     code = "tls_failed"
+    hint = "check the remote's certificate, and that base_url has the name that it is for"
 
 
 class AddressRefused(NotSent):
     """The URL is not one that this connection may call."""
 
     code = "address_refused"
+    hint = "let base_url lead to a public http or https address"
 
 
 class DeliveryUnknown(RemoteError):
     """Bytes went out and no usable answer came back: it may have been applied."""
 
     code = "unknown"
+    hint = "look before sending again: it may have been applied"
 
 
 class DeadlineExceeded(DeliveryUnknown):
     """The whole call took longer than its total deadline."""
 
     code = "deadline_exceeded"
+    hint = "look before sending again; raise timeout_s where the remote needs longer"
 
 
 class ConnectionLost(DeliveryUnknown):
@@ -247,63 +260,83 @@ class BodyTooLarge(DeliveryUnknown):
     """The decoded body is larger than the cap."""
 
     code = "body_too_large"
+    hint = "look before sending again; raise CRUDSYNC['max_bytes'] where such answers are meant"
 
 
 class BadBody(DeliveryUnknown):
     """The body is not what it says it is."""
 
     code = "bad_body"
+    hint = "look before sending again; check that base_url leads to the API, and not to a page or a proxy"
 
 
 class ServerError(RemoteError):
     """5xx. A write may have been applied."""
 
     code = "server_error"
+    hint = "look before sending again: it may have been applied"
 
 
 class Throttled(RemoteError):
     """The remote asks for a pause."""
 
     code = "throttled"
+    hint = "wait, and let rate_limit be what the remote allows"
 
 
 class Unauthorized(RemoteError):
     """401: the credentials are not accepted."""
 
     code = "unauthorized"
+    hint = "check the credentials of the connection"
 
 
 class Forbidden(RemoteError):
     """403, or a redirect in answer to a write."""
 
     code = "forbidden"
+    hint = "check what the account may do, and that base_url is where the remote redirects to"
 
 
 class NotFound(RemoteError):
     """404 or 410."""
 
     code = "not_found"
+    hint = "check the endpoint, or who removed the object"
 
 
 class Conflict(RemoteError):
     """409."""
 
     code = "conflict"
+    hint = "look up what the remote has under this key"
 
 
 class StaleVersion(RemoteError):
     """412: the object at the remote is not the version we knew."""
 
     code = "stale_version"
+    hint = "fetch the object, compare, and send it again"
 
 
 class Refused(RemoteError):
     """Any other 4xx: permanent for this payload."""
 
     code = "refused"
+    hint = "correct the row by what the answer says"
 
 
 class PaginationError(CrudSyncError):
     """The listing loops, repeats itself, or points to another origin."""
 
     code = "pagination"
+    hint = "check the object type's paginator and items"
+
+
+def shown(value: Any) -> str:
+    """Return a wrong value as a message may show it: on one line, and not at any length."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

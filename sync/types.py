@@ -93,6 +93,10 @@ class Request:
     max_bytes: int = 10 * 1024 * 1024
     redirects: bool = False
 
+    def __repr__(self) -> str:
+        """Show where it goes, and nothing that may be a credential: headers, body, query."""
+        return f"Request({self.method} {self.url.partition('?')[0]}, timeout_s={self.timeout_s})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

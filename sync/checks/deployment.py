@@ -7,11 +7,11 @@ import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.core.checks import CheckMessage, register
 
-from sync import registry
+from sync import conf, registry
 from sync.checks.integrators import base_urls, object_types
 from sync.checks.messages import TAG, message
 from sync.checks.settings import current
@@ -19,6 +19,9 @@ from sync.connectors.auth import Auth
 from sync.connectors.oauth2 import OAuth2
 from sync.secrets import is_reference, is_secret_name
 from sync.types import ObjectTypeSpec
+
+METADATA = tuple(ipaddress.ip_address(text) for text in ("169.254.169.254", "168.63.129.16", "fd00:ec2::254"))
+"""Where clouds tell a machine its credentials."""
 
 OURS = Path(__file__).resolve().parent.parent.parent / "tasks"
 
@@ -29,7 +32,22 @@ def check_deployment(**_given: Any) -> list[CheckMessage]:
     if current() is None:
         return []
     found = [entry for cls in registry.integrators().values() for entry in _of(cls)]
-    return [*found, *_shadowed()]
+    return [*found, *_networks(), *_redis(), *_shadowed()]
+
+
+def _networks() -> Iterator[CheckMessage]:
+    settings = current()
+    for text in settings.allow_networks if settings else ():
+        network = ipaddress.ip_network(text, strict=False)
+        if network.prefixlen == 0 or any(each in network for each in METADATA if each.version == network.version):
+            yield message("W019", f"CRUDSYNC['allow_networks'] has {text!r}.")
+
+
+def _redis() -> Iterator[CheckMessage]:
+    parts = urlsplit(conf.redis_url())
+    wanted = dict(parse_qsl(parts.query)).get("ssl_cert_reqs", "required").removeprefix("CERT_").lower()
+    if parts.scheme == "rediss" and wanted != "required":
+        yield message("W021", f"The URL of Redis says ssl_cert_reqs={wanted}.")
 
 
 def _of(cls: Any) -> Iterator[CheckMessage]:
@@ -37,6 +55,9 @@ def _of(cls: Any) -> Iterator[CheckMessage]:
         parts = urlsplit(url)
         if parts.scheme == "http" and not _loopback(parts.hostname or ""):
             yield message("W010", f"{parts.hostname} is called over http://.", obj=cls)
+    for name in ("verify", "verify_ssl", "ssl_verify"):
+        if getattr(cls, name, None) is False:
+            yield message("W020", f"{name} is False.", obj=cls)
     if plain := sorted(set(_plain_secrets(cls))):
         yield message("W011", f"{', '.join(plain)} stands in the code.", obj=cls)
     for name, spec in object_types(cls)[0].items():

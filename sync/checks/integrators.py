@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage, register
 
-from sync import registry
+from sync import conf, registry
 from sync.checks.messages import TAG, message
 from sync.checks.settings import bad_rates, current
 from sync.connectors.auth import Auth
@@ -48,16 +48,24 @@ def object_types(cls: Any) -> tuple[Mapping[str, ObjectTypeSpec], ConfigurationE
 def base_urls(cls: Any) -> Iterator[str]:
     """Yield the URLs that the code and the settings give an integrator; rows have their own."""
     settings = current()
-    given = settings.integrators.get(cls.name, {}) if settings else {}
+    given = _given(settings, cls.name)
     for url in (getattr(cls, "base_url", ""), getattr(cls, "absolute_url", ""), given.get("base_url", "")):
         if isinstance(url, str) and url:
             yield url
+
+
+def _given(settings: conf.Settings | None, name: str) -> Mapping[str, Any]:
+    found: Any = settings.integrators.get(name, {}) if settings else {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _url(cls: Any) -> Iterator[CheckMessage]:
     for url in dict.fromkeys(base_urls(cls)):
         if why := _fault(url):
             yield message("E004", f"The base URL {why}.", obj=cls)
+    auth = getattr(cls, "auth", None)
+    if isinstance(auth, OAuth2) and (why := _fault(auth.token_url.partition("?")[0])):
+        yield message("E004", f"The token URL {why}.", obj=cls)
 
 
 def _fault(url: str) -> str:
@@ -81,8 +89,8 @@ def _secrets(cls: Any) -> Iterator[CheckMessage]:
     if not isinstance(auth, Auth):
         return
     settings = current()
-    given = settings.integrators.get(cls.name, {}).get("credentials", {}) if settings else {}
-    for ref in {**auth.refs, **given}.values():
+    given = _given(settings, cls.name).get("credentials", {})
+    for ref in {**auth.refs, **(given if isinstance(given, Mapping) else {})}.values():
         if is_reference(str(ref)):
             try:
                 resolve(str(ref))

@@ -73,6 +73,10 @@ MESSAGES: dict[str, Message] = {
         meaning="An integrator stores tokens, and there is no usable encryption key to seal them with",
         hint="Set CRUDSYNC['encryption_keys'] to a list of references such as env:CRUDSYNC_KEY.",
     ),
+    "W004": Message(
+        meaning="An encryption key names nothing in this process, or is no Fernet key: sealed credentials stay shut",
+        hint="Make one with cryptography.fernet.Fernet.generate_key(), and set it wherever workers run.",
+    ),
     "W010": Message(
         meaning="A remote is called over http://, so credentials and data can be read on the way",
         hint="Use https://.",
@@ -116,6 +120,21 @@ MESSAGES: dict[str, Message] = {
     "W018": Message(
         meaning="A create whose answer is lost is sent again where the remote cannot tell: it may be doubled",
         hint="Give the type idempotency, external_id, natural_key or client_id, or say on_uncertain='hold'.",
+        deploy=True,
+    ),
+    "W019": Message(
+        meaning="CRUDSYNC['allow_networks'] opens every address, or those where clouds keep the machine's credentials",
+        hint="Name the networks that your remotes are in, such as 10.20.0.0/16.",
+        deploy=True,
+    ),
+    "W020": Message(
+        meaning="An integrator asks for TLS without verification; the wish is not granted",
+        hint="Take it out; for a private authority add its certificate to the CA bundle that requests uses.",
+        deploy=True,
+    ),
+    "W021": Message(
+        meaning="The certificate of the limiter's Redis is not verified",
+        hint="Take ssl_cert_reqs out of the URL, or say ssl_cert_reqs=required.",
         deploy=True,
     ),
     "I001": Message(

@@ -6,7 +6,7 @@ import datetime as dt
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import router, transaction
 from django.db.models import Q
@@ -27,7 +27,7 @@ class Stored:
     ``until`` is when the token should be renewed, None where the remote did not say.
     """
 
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
     now: dt.datetime
 
     @property

@@ -6,23 +6,26 @@ import base64
 import datetime as dt
 import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from django.core.signals import setting_changed
 
 from sync.exceptions import SecretError
-from sync.secrets import credentials, is_reference, is_secret_name, resolve
+from sync.http import own_parameter
+from sync.secrets import credentials, is_reference, is_secret_name, resolve, source
 
 if TYPE_CHECKING:
     from sync.models import Connection
 
 
-class Kept(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Kept:
     """What was built for a connection as it stood at a time."""
 
     as_of: dt.datetime
-    headers: dict[str, str]
-    params: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
+    params: dict[str, str] = field(repr=False)
 
 
 class Auth:
@@ -147,6 +150,8 @@ class ApiKeyAuth(Auth):
         super().__init__(api_key=api_key)
         self.header = header
         self.param = param
+        if param:
+            own_parameter(param)
 
     def build(self, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Return the header, or the parameter."""
@@ -179,6 +184,19 @@ class BasicAuth(Auth):
 
 
 _instances: weakref.WeakSet[Auth] = weakref.WeakSet()
+
+
+@source
+def _referred() -> list[str]:
+    """The secrets that the classes refer to: a hook may know them before the first request needs them."""
+    return [value for auth in list(_instances) for key, ref in auth.refs.items() if (value := _known(auth, key, ref))]
+
+
+def _known(auth: Auth, key: str, ref: str) -> str:
+    try:
+        return resolve(ref) if ref and (auth.secret(key) or is_reference(ref)) else ""
+    except SecretError:
+        return ""
 
 
 def _forget(**_given: Any) -> None:

@@ -75,7 +75,8 @@ def outcomes(options: RestOptions, bulk: BulkSpec, calls: Sequence[Call], answer
     except BadBody as error:
         return [classify.bad_body(whole.status_code, error)] * len(calls)
     named = _by_key(options, bulk, data)
-    return [_outcome(options, bulk, call, named, whole) for call in calls]
+    known = classify.said_by_us(answer.response)
+    return [_outcome(options, bulk, call, named, whole, known) for call in calls]
 
 
 def key_of(row: Mapping[str, Any], bulk: BulkSpec) -> str:
@@ -123,7 +124,12 @@ def _shown(options: RestOptions, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _outcome(
-    options: RestOptions, bulk: BulkSpec, call: Call, named: Mapping[str, Sequence[dict[str, Any]]], whole: Outcome
+    options: RestOptions,
+    bulk: BulkSpec,
+    call: Call,
+    named: Mapping[str, Sequence[dict[str, Any]]],
+    whole: Outcome,
+    known: Sequence[str],
 ) -> Outcome:
     rows = named.get(key_of(_row(options, call), bulk), ())
     if not named and call.verb is Verb.UPDATE:
@@ -133,11 +139,11 @@ def _outcome(
     if len(rows) != 1:
         code, what = ("ambiguous_answer", "names it twice") if rows else ("missing_in_answer", "does not name it")
         return replace(whole, kind=K.UNKNOWN, code=code, detail=f"the answer to the batch {what}")
-    return _named(options, call, rows[0], whole)
+    return _named(options, call, rows[0], whole, known)
 
 
-def _named(options: RestOptions, call: Call, row: dict[str, Any], whole: Outcome) -> Outcome:
-    if (error := _error(options, call.verb, row, whole)) is not None:
+def _named(options: RestOptions, call: Call, row: dict[str, Any], whole: Outcome, known: Sequence[str]) -> Outcome:
+    if (error := _error(options, call.verb, row, whole, known)) is not None:
         return error
     shown = _shown(options, row)
     told = objects.remote_id(options, None, shown)
@@ -149,7 +155,9 @@ def _named(options: RestOptions, call: Call, row: dict[str, Any], whole: Outcome
     return replace(whole, remote_id=call.remote_id, data=shown, code="id_changed" if changed else "")
 
 
-def _error(options: RestOptions, verb: Verb, row: dict[str, Any], whole: Outcome) -> Outcome | None:
+def _error(
+    options: RestOptions, verb: Verb, row: dict[str, Any], whole: Outcome, known: Sequence[str]
+) -> Outcome | None:
     status = next((row[name] for name in _STATUS_NAMES if _is_status(row.get(name))), 0)
     names = (options.errors, *_ERROR_NAMES) if options.errors else _ERROR_NAMES
     said = next((found for name in names if (found := at(row, name))), None)
@@ -163,9 +171,9 @@ def _error(options: RestOptions, verb: Verb, row: dict[str, Any], whole: Outcome
         return None
     shown = dumps(row if said is None else said)
     body = shown.encode("utf-8", "surrogatepass")  # half characters are no reason to fail
-    text = classify.excerpt(shown, 300)
+    text = classify.excerpt(shown, 300, known)
     detail = f"the remote answered for it: {text}"
-    field, message = (classify.excerpt(part, 300) for part in complaint(body))
+    field, message = (classify.excerpt(part, 300, known) for part in complaint(body))
     return replace(
         whole,
         kind=kind,

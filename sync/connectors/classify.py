@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 
 from sync.connectors.codec import loads
@@ -27,13 +27,15 @@ from sync.exceptions import (
     Throttled,
     Unauthorized,
 )
-from sync.http import Response
+from sync.http import Response, secrets_sent
 from sync.secrets import redact
 from sync.types import Outcome, OutcomeKind, Verb, type_json
 
 MAX_RETRY_AFTER_S = 3600.0
 MAX_ID = 500
 MAX_DETAIL = 500
+MAX_FIELD = 100
+MAX_MESSAGE = 400
 
 K = OutcomeKind
 
@@ -156,15 +158,16 @@ def from_status(
     code = code_of(kind, status)
     if kind is K.OK:
         return Outcome(kind=kind, code=code, status_code=status, retry_after_s=waits)
-    field, message = (excerpt(text, MAX_DETAIL) for text in complaint(response.content))
+    known = said_by_us(response)
+    field, message = complaint(response.content)
     return Outcome(
         kind=kind,
         code=code,
-        detail=_sentence(status, response.content),
+        detail=_sentence(status, response.content, known),
         status_code=status,
         retry_after_s=waits,
-        field=field,
-        message=message,
+        field=excerpt(field, MAX_FIELD, known),
+        message=excerpt(message, MAX_MESSAGE, known),
     )
 
 
@@ -234,23 +237,33 @@ def printable(text: str, limit: int) -> str:
     return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"
 
 
-def excerpt(body: bytes | str | None, limit: int = 2000) -> str:
+def said_by_us(response: Response) -> tuple[str, ...]:
+    """Return the credentials of the request that this answers: remotes repeat them in what they complain of."""
+    request = getattr(response, "request", None)
+    return () if request is None else secrets_sent(request.headers, request.url)
+
+
+def excerpt(body: bytes | str | None, limit: int = 2000, known: Iterable[str] = ()) -> str:
     """Return the beginning of a body, fit to be stored and shown: no NUL, no half characters, no secrets.
 
     Args:
         body: of a request or an answer, of any size and in any state.
         limit: characters.
+        known: secrets that are hidden wherever they stand; see ``said_by_us``.
     """
     if not body:
         return ""
     # Secrets are hidden before the cut: one that was cut in two would not be recognised.
+    known = tuple(known)
     head = body[: limit * 4]
     text = head.decode("utf-8", "replace") if isinstance(head, bytes) else head
-    return printable(redact(_UNPRINTABLE.sub("\ufffd", text)), limit)
+    if len(body) > len(head) and known:  # what is hidden may make room for the half of one that was cut here
+        text = text[: -max(len(value) for value in known)]
+    return printable(redact(_UNPRINTABLE.sub("\ufffd", text), known), limit)
 
 
-def _sentence(status: int, body: bytes | None) -> str:
-    said = excerpt(body, MAX_DETAIL - 60)
+def _sentence(status: int, body: bytes | None, known: Iterable[str]) -> str:
+    said = excerpt(body, MAX_DETAIL - 60, known)
     return f"the remote answered {status}: {said}" if said else f"the remote answered {status}"
 
 

@@ -13,6 +13,7 @@ PORTS = {"http": 80, "https": 443}
 
 _TARGET = re.compile(r"[\s,]*<([^<>]*)>")
 _PARAMETER = re.compile(r'\s*;\s*([!#$%&\'*+\-.^_`|~\w]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -74,6 +75,8 @@ def follow(base: str, link: str) -> str:
         clean = "@" not in urlsplit(url).netloc
     except ValueError as error:  # a port or an IPv6 address that is none
         raise PaginationError("the next link is not a URL", code="bad_link") from error
+    if _CONTROL.search(url):
+        raise PaginationError("the next link holds a space or a control character", code="bad_link")
     if not (same and clean):
         raise PaginationError(
             "the next link leads to another origin",

@@ -11,7 +11,8 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote_plus, urlencode
 
 from sync import conf
@@ -41,11 +42,12 @@ class Sender(Protocol):
     def send(self, request: Request, /) -> Answer: ...  # noqa: D102 - its real ones say it
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Held:
     """A token in memory: as of which state of the row, and until when (``time.monotonic()`` seconds)."""
 
     as_of: dt.datetime
-    token: str
+    token: str = field(repr=False)
     until: float
 
 
@@ -271,7 +273,7 @@ def _json(content: bytes) -> Mapping[str, Any]:
 def _until(expires_in: Any, elapsed_ms: float) -> str:
     try:
         lasts_s = min(float(expires_in), LONGEST_S)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ""
     if not math.isfinite(lasts_s) or lasts_s <= 0 or isinstance(expires_in, bool):
         return ""

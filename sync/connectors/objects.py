@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sync.connectors.classify import printable, usable_id
+from sync.connectors.classify import excerpt, printable, said_by_us, usable_id
 from sync.connectors.codec import plain
 from sync.connectors.options import ETAG, LOCATION, RestOptions
 from sync.connectors.pagination import at, items_at
@@ -60,7 +60,7 @@ def read(options: RestOptions, call: Call, response: Response, data: type_json, 
         outcome: what the status alone says.
     """
     if options.errors and at(data, options.errors):
-        said = printable(str(at(data, options.errors)), 300)
+        said = excerpt(str(at(data, options.errors)), 300, said_by_us(response))
         return replace(
             outcome, kind=OutcomeKind.REFUSED, code="errors_in_body", detail=f"the remote refused it: {said}"
         )

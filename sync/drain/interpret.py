@@ -10,7 +10,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from sync import bindings
-from sync.connectors.classify import excerpt
+from sync.connectors.classify import excerpt, said_by_us
 from sync.drain import gate
 from sync.drain.attempt import Attempt
 from sync.drain.breaker import Breaker
@@ -25,6 +25,7 @@ from sync.exceptions import CrudSyncError
 from sync.models import Status
 from sync.operations import Finished
 from sync.registry import model_label
+from sync.secrets import hide, hushed, trace
 from sync.types import Answer, ObjectTypeSpec, Outcome, OutcomeKind, Request, RetryPolicy, Verb
 
 logger = logging.getLogger("crudsync.drain")
@@ -76,7 +77,7 @@ class Interpreter:
             operation: its journal entry, 0 where it was not journaled.
         """
         code = getattr(error, "code", "hook_error")
-        detail = str(error) if isinstance(error, CrudSyncError) else f"{type(error).__name__} in a hook"
+        detail = hushed(error) if isinstance(error, CrudSyncError) else f"{type(error).__name__} in a hook"
         logger.warning("no request for %s: %s", item.plan.claim.name, detail)
         outcome = Outcome(kind=OutcomeKind.HOOK_ERROR, code=code, detail=detail[:500])
         verdict = Verdict(status=Status.NOT_SENT, then=Then.HOLD, doubt=None, intent=True, wanted="keep", code=code)
@@ -109,8 +110,8 @@ class Interpreter:
         except (OperationalError, InterfaceError) as error:  # the database is away: it is due, and comes again
             logger.warning("what follows at home waits for the database: %s", plan.claim.name)
             self.last_error = error
-        except Exception as error:  # the host's code
-            logger.exception("what follows at home failed for %s", plan.claim.name)
+        except Exception as error:  # noqa: BLE001 - the host's code
+            logger.error("what follows at home failed for %s\n%s", plan.claim.name, trace(error))  # noqa: TRY400 - see _outcome
             self.last_error = error
             if follows(plan):
                 code = "row_not_inserted" if is_first(plan.claim) else "row_not_removed"
@@ -136,8 +137,10 @@ class Interpreter:
     def _outcome(self, item: Attempt, answer: Answer) -> Outcome:
         try:
             outcome: Outcome = item.plan.unit.read_answer(item.call, answer)
-        except Exception as error:  # the host's code; what the remote did is not known by it
-            logger.exception("the answer for %s could not be read", item.plan.claim.name)
+        except Exception as error:  # noqa: BLE001 - the host's code; what the remote did is not known by it
+            logger.error(  # noqa: TRY400 - an exception's own text and frames may hold a secret
+                "the answer for %s could not be read\n%s", item.plan.claim.name, trace(error)
+            )
             detail = f"reading the answer raised {type(error).__name__}"
             outcome = Outcome(kind=OutcomeKind.UNKNOWN, code="hook_error", detail=detail)
         self.last = outcome
@@ -153,6 +156,7 @@ class Interpreter:
         policy: RetryPolicy = item.plan.unit.retry_policy()
         answer = sent.answer
         response = answer.response if answer is not None else None
+        known = said_by_us(response) if response is not None else ()
         finished = Finished(
             id=operation,
             status=verdict.status,
@@ -160,10 +164,12 @@ class Interpreter:
             code=verdict.code or outcome.code,
             detail=outcome.detail[:500],
             remote_id=outcome.remote_id,
-            response=excerpt(response.content) if response is not None else "",
+            response=excerpt(response.content, known=known) if response is not None else "",
             duration_ms=answer.elapsed_ms if answer is not None else None,
         )
         made = ruling(item, outcome, verdict, policy, gate_s=self.shut_s if self.shut else 0.0)
+        if made.settlement.seen and known:
+            made = replace(made, settlement=replace(made.settlement, seen=hide(made.settlement.seen, known)))
         return Result(attempt=item, operation=operation, ruling=made, finished=finished)
 
     def _unapplied(self, item: Attempt, outcome: Outcome, verdict: Verdict) -> Ruling:

@@ -20,6 +20,7 @@ from sync.drain.intent import Intent
 from sync.exceptions import CrudSyncError, ObjectBusy, ParentNotSynced, PayloadError
 from sync.models import Connection, State
 from sync.registry import model_label
+from sync.secrets import trace
 from sync.types import Lane, RateLimit, Verb, Wanted
 
 if TYPE_CHECKING:
@@ -185,8 +186,10 @@ class Planner:
             logger.warning("the database was away while %s %s was read", claim.object_type, claim.object_id)
             decision = Decision(action=Action.LATER, after_s=AGAIN_S, code="database_away")
             return Plan(claim=claim, spec=spec, decision=decision)
-        except Exception as error:  # a hook of the host's; it holds its own object only
-            logger.exception("a hook failed for %s %s", claim.object_type, claim.object_id)
+        except Exception as error:  # noqa: BLE001 - a hook of the host's; it holds its own object only
+            logger.error(  # noqa: TRY400 - an exception's own text and frames may hold a secret
+                "a hook failed for %s %s\n%s", claim.object_type, claim.object_id, trace(error)
+            )
             wrapped = PayloadError(f"{type(error).__name__} in a hook", hint="see the worker's log")
             return self._failed(claim, spec, wrapped)
 

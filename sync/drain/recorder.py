@@ -152,8 +152,10 @@ def _settle_alone(row: Settlement, settled: set[int]) -> Settlement:
         other = duplicate(row, holder, waits=waits)
         settled |= bindings.settle([other])
         return other
-    except DataError:  # the outcome stands, whatever the remote said beside it
-        logger.exception("%s is settled without what the remote showed", row.claim.name)
+    except DataError as error:  # the outcome stands, whatever the remote said beside it
+        logger.error(  # noqa: TRY400 - the database repeats the row in its text
+            "%s is settled without what the remote showed: %s", row.claim.name, type(error).__name__
+        )
         settled |= bindings.settle([replace(row, remote_version=None, seen=None, detail="")])
         return row
 

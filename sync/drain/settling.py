@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from sync.drain.plan import Plan, is_first
 from sync.drain.verdict import Base, Case, Remote, Then, Verdict, applied_nothing
 from sync.exceptions import PayloadError
 from sync.models import State, Status
+from sync.secrets import hushed, without_secrets
 from sync.types import Lane, Outcome, OutcomeKind, RetryPolicy, Wanted
 
 PARENT_RECHECK_S = (5.0, 3600.0)
@@ -83,7 +85,7 @@ def ruling(attempt: Attempt, outcome: Outcome, verdict: Verdict, policy: RetryPo
         remote_id=_remote_id(claim.remote_id, verdict, outcome),
         remote_version=_version(claim.remote_version, verdict, outcome),
         sent=_sent(attempt, verdict, outcome),
-        seen=_seen(claim.seen, verdict, outcome),
+        seen=_seen(claim.seen, verdict, outcome, plan.payload or ()),
         uncertain=uncertain,
         intent=_intent(attempt, verdict, outcome, uncertain),
         wanted=_wanted(plan, verdict),
@@ -221,7 +223,8 @@ def _held(plan: Plan, kept: Settlement) -> Settlement:
     if code == "in_doubt":
         detail = "Its create may have arrived, and the remote offers no way to tell."
         return replace(kept, state=State.IN_DOUBT, code=code, detail=detail, again=False)
-    return replace(kept, state=State.HELD, code=code, detail=str(plan.error)[:500], waits_for=plan.waits_for)
+    detail = hushed(plan.error) if plan.error else ""
+    return replace(kept, state=State.HELD, code=code, detail=detail[:500], waits_for=plan.waits_for)
 
 
 def _schedule(
@@ -306,13 +309,13 @@ def _loaded(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _seen(before: str | None, verdict: Verdict, outcome: Outcome) -> str | None:
+def _seen(before: str | None, verdict: Verdict, outcome: Outcome, keep: Collection[str]) -> str | None:
     if verdict.base is Base.KEEP:
         return before
     if verdict.base is Base.CLEAR or outcome.data is None:
         return None
     try:
-        return dumps(outcome.data)
+        return dumps(without_secrets(outcome.data, keep))
     except PayloadError:  # what a remote answers may have no canonical form; the outcome stands all the same
         return None
 

@@ -2,7 +2,7 @@
 
 from requests import Response
 
-from sync.http.redact import safe_url
+from sync.http.redact import own_parameter, safe_url, secrets_sent
 from sync.http.transport import Transport
 
-__all__ = ["Response", "Transport", "safe_url"]
+__all__ = ["Response", "Transport", "own_parameter", "safe_url", "secrets_sent"]

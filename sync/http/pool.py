@@ -99,7 +99,7 @@ class Pool:
 
     def _release(self, wire: Wire, keep: bool) -> None:
         # Bytes beyond the end of an answer are another answer's to be mistaken for: such a connection is not reused.
-        if not keep or wire.buffer or wire.broken or len(self._idle) >= self.size:
+        if not keep or wire.unread or wire.broken or len(self._idle) >= self.size:
             wire.close()
             return
         wire.idle_since = time.monotonic()

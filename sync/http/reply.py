@@ -18,6 +18,7 @@ MAX_TRAILER_BYTES = 64 * 1024
 
 # A few servers end lines with a bare LF.
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+LONGEST_BLANK_LINE = 4
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 
 
@@ -144,15 +145,25 @@ def read_head(wire: Wire) -> bytes:
         BadBody: more than 128 KB.
     """
     data = wire.read()
-    while not (end := _BLANK_LINE.search(data)):
+    end = _BLANK_LINE.search(data)
+    if end is None:
+        data, end = _long_head(wire, bytearray(data))
+    wire.put_back(data[end.end() :])
+    return data[: end.start()]
+
+
+def _long_head(wire: Wire, data: bytearray) -> tuple[bytes, re.Match[bytes]]:
+    # Only what is new is searched: a head that comes a byte at a time must not be searched as often as it has bytes.
+    searched = 0
+    while not (end := _BLANK_LINE.search(data, searched)):
         if len(data) > MAX_HEAD_BYTES:
             raise BadBody("the headers of the answer are too long", code="bad_headers")
+        searched = max(0, len(data) - LONGEST_BLANK_LINE + 1)
         more = wire.read()
         if not more:
             raise ConnectionLost("the connection closed without an answer", code="no_answer")
         data += more
-    wire.buffer = data[end.end() :] + wire.buffer
-    return data[: end.start()]
+    return bytes(data), end
 
 
 def read_line(wire: Wire) -> bytes:
@@ -162,16 +173,16 @@ def read_line(wire: Wire) -> bytes:
         ConnectionLost: the stream ended first.
         BadBody: more than 8 KB.
     """
-    data = b""
-    while (end := data.find(b"\n")) < 0:
-        if len(data) > MAX_LINE:
+    # In place: a body in chunks of two bytes has as many lines as that, and copying the buffer for each took seconds.
+    while (end := wire.buffer.find(b"\n", wire.at)) < 0:
+        if len(wire.buffer) - wire.at > MAX_LINE:
             raise BadBody("a line between the chunks of the body is too long", code="bad_chunk")
-        more = wire.read()
+        more = wire.receive()
         if not more:
             raise ConnectionLost("the connection closed in the middle of the body", code="truncated")
-        data += more
-    wire.buffer = data[end + 1 :] + wire.buffer
-    return data[:end].removesuffix(b"\r")
+        wire.buffer, wire.at = wire.buffer[wire.at :] + more, 0
+    line, wire.at = wire.buffer[wire.at : end], end + 1
+    return line.removesuffix(b"\r")
 
 
 def parse_head(head: bytes) -> tuple[str, int, str, Headers]:
@@ -193,7 +204,7 @@ def parse_head(head: bytes) -> tuple[str, int, str, Headers]:
         name, colon, value = line.partition(":")
         if line[:1] in (" ", "\t") and last:
             store[last] = (store[last][0], f"{store[last][1]} {line.strip()}")
-        elif colon and name:
+        elif colon and (name := name.rstrip()):  # a blank before the colon must not hide what frames the body
             last = name.lower()
             value = value.strip()
             first = store.get(last)

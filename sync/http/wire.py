@@ -25,7 +25,7 @@ WRITE_SIZE = 65536
 
 
 class Wire:
-    """One connected socket, plain or TLS, and what was read from it too early.
+    """One connected socket, plain or TLS, and what was read from it too early: ``buffer`` from ``at`` on.
 
     Args:
         host: the name or address, without brackets.
@@ -33,7 +33,7 @@ class Wire:
         context: for TLS; None for plain HTTP.
     """
 
-    __slots__ = ("_timeout", "broken", "buffer", "context", "deadline", "host", "idle_since", "port", "sock")
+    __slots__ = ("_timeout", "at", "broken", "buffer", "context", "deadline", "host", "idle_since", "port", "sock")
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         self.host = host
@@ -41,10 +41,16 @@ class Wire:
         self.context = context
         self.sock: socket.socket | None = None
         self.buffer = b""
+        self.at = 0
         self.broken = False
         self.idle_since = 0.0
         self.deadline = 0.0
         self._timeout = 0.0
+
+    @property
+    def unread(self) -> bool:
+        """Whether something was read from the socket and from nobody yet."""
+        return self.at < len(self.buffer)
 
     def open(self, deadline: Deadline) -> None:
         """Connect, and shake hands where it is TLS.
@@ -99,9 +105,18 @@ class Wire:
             DeadlineExceeded: the total deadline has passed.
             ConnectionLost: the connection broke.
         """
-        if self.buffer:
-            data, self.buffer = self.buffer[:size], self.buffer[size:]
+        if self.at < len(self.buffer):
+            data = self.buffer[self.at : self.at + size]
+            self.at += len(data)
             return data
+        return self.receive(size)
+
+    def put_back(self, data: bytes) -> None:
+        """Let the next read begin with these bytes."""
+        self.buffer, self.at = data + self.buffer[self.at :], 0
+
+    def receive(self, size: int = READ_SIZE) -> bytes:
+        """Return what comes next from the socket; raises as ``read``."""
         sock = self._open_socket()
         try:
             self._arm(sock, self.deadline)
@@ -112,7 +127,7 @@ class Wire:
     def close(self) -> None:
         """Close the socket, without any ceremony that could block."""
         sock, self.sock = self.sock, None
-        self.buffer = b""
+        self.buffer, self.at = b"", 0
         if sock is not None:
             sock.close()
 

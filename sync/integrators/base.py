@@ -16,6 +16,7 @@ from sync.http import Response
 from sync.integrators.hooks import hook
 from sync.integrators.values import json_object
 from sync.ratelimit import HeaderNames
+from sync.secrets import hushed
 from sync.types import Outcome, OutcomeKind, Verb, type_json
 
 logger = logging.getLogger("crudsync.integrators")
@@ -179,7 +180,7 @@ def failed(outcome: Outcome, error: Exception) -> Outcome:
     return Outcome(
         kind=OutcomeKind.HOOK_ERROR,
         code="hook_error",
-        detail=classify.printable(f"validate_response() raised {type(error).__name__}: {error}", 300),
+        detail=classify.printable(hushed(f"validate_response() raised {type(error).__name__}: {error}"), 300),
         status_code=outcome.status_code,
         remote_id=outcome.remote_id,
         version=outcome.version,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from sync.exceptions import ConfigurationError
+from sync.exceptions import shown as safe
 from sync.types import BulkSpec, Lane, OutcomeKind, Verb
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +22,9 @@ LANES: Mapping[str, Lane] = {"live": Lane.LIVE, "bulk": Lane.BULK}
 TEXTS = ("name", "endpoint", "update_method", "envelope", "id_path", "version", "idempotency", "external_id", "items")
 SECONDS = {"key_ttl": False, "lookup_lag": True, "rest_s": True, "timeout_s": False, "connect_s": False}
 """Options that are seconds, and whether none at all is a value."""
+
+MOST = 1e9
+"""Thirty years in seconds; a comparison that NaN fails, and that a whole number of any length bears."""
 
 FLAGS = ("client_id", "can_read", "compress")
 
@@ -59,7 +62,7 @@ def seconds(name: str, value: Any, *, zero: bool) -> None:
     """
     if value is None:
         return
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and -MOST <= value <= MOST
     if not number or value < 0 or (value == 0 and not zero):
         raise wrong(name, value, "seconds, 0 or more" if zero else "seconds, above 0")
 
@@ -143,14 +146,16 @@ def known(given: Iterable[Any], names: Collection[str], of: str) -> None:
 
 def near(value: Any, names: Iterable[str]) -> str:
     """Return "did you mean …?" for the name most like a value, empty where none is."""
-    found = difflib.get_close_matches(str(value), [str(name) for name in names], n=1)
+    found = difflib.get_close_matches(
+        value if isinstance(value, str) else safe(value), [str(name) for name in names], n=1
+    )
     return f"did you mean {found[0]!r}?" if found else ""
 
 
 def shown(value: Any) -> str:
     """Return a wrong value as a message may show it: never its contents where showing them could run code."""
     if value is None or isinstance(value, str | int | float):
-        return repr(value)[:80]
+        return safe(value)[:80]
     if isinstance(value, type):
         return value.__name__
     return f"a {type(value).__name__}"

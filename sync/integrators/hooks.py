@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sync.exceptions import CrudSyncError, PayloadError
+from sync.secrets import hushed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,5 +37,7 @@ def called(name: str, function: Callable[..., Any], *args: Any) -> Any:
         raise
     except Exception as error:  # the host's code
         raise PayloadError(
-            f"{name}() raised {type(error).__name__}: {error}"[:400], code="hook_error", hint="see the worker's log"
+            hushed(f"{name}() raised {type(error).__name__}: {error}")[:400],
+            code="hook_error",
+            hint="see the worker's log",
         ) from error

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync import conf, registry
 from sync.exceptions import ConfigurationError
-from sync.integrators.choices import known
+from sync.integrators.choices import MOST, known, shown
 from sync.integrators.rates import rate_limits
 from sync.retry import policy
 from sync.types import RateLimit, RetryPolicy
@@ -130,21 +129,21 @@ def _first(name: str, layers: list[tuple[str, Mapping[str, Any]]]) -> Setting:
 
 
 def _seconds(value: Any) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and -MOST <= value <= MOST
     if not number or value <= 0:
-        raise ConfigurationError(f"it cannot be {value!r}", code="bad_option", hint="give seconds, above 0")
+        raise ConfigurationError(f"it cannot be {shown(value)}", code="bad_option", hint="give seconds, above 0")
     return float(value)
 
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 256:
-        raise ConfigurationError(f"it cannot be {value!r}", code="bad_option", hint="give a number of 1 to 256")
+        raise ConfigurationError(f"it cannot be {shown(value)}", code="bad_option", hint="give a number of 1 to 256")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        raise ConfigurationError(f"it cannot be {value!r}", code="bad_option", hint="give text on one line")
+        raise ConfigurationError(f"it cannot be {shown(value)}", code="bad_option", hint="give text on one line")
     return value
 
 

@@ -17,6 +17,7 @@ from sync.connectors.classify import usable_id
 from sync.connectors.options import LOCATION
 from sync.connectors.pagination import at
 from sync.exceptions import ConfigurationError, ConstraintViolation, CrudSyncError, PaginationError, PayloadError
+from sync.http import secrets_sent
 from sync.integrators import declared, parents
 from sync.integrators.base import BaseIntegrator, failed, part_of, payload_of
 from sync.integrators.clients import Client, client_of
@@ -25,6 +26,7 @@ from sync.integrators.object_type import ObjectType
 from sync.integrators.values import json_object
 from sync.models import Connection
 from sync.models.identity import object_id_of
+from sync.secrets import remember, trace
 from sync.types import (
     OURSELVES,
     Answer,
@@ -363,11 +365,13 @@ class Speaker(BaseIntegrator):
 
     def _own_headers(self) -> Mapping[str, str]:
         if self._headers is None and not overridden(type(self), "set_headers"):
+            remember(*secrets_sent(self._class_headers, ""))
             return self._class_headers
         headers = called("set_headers", lambda: self.headers)
         for name, value in headers.items():
             if not isinstance(value, str) or any(sign in f"{name}{value}" for sign in HEADER_BREAKS):
                 raise PayloadError(f"set_headers(): {str(name)[:50]!r} is not text on one line", code="hook_error")
+        remember(*secrets_sent(headers, ""))
         return dict(headers)
 
     def _finished(self, client: Client, request: Request) -> Request:
@@ -391,8 +395,10 @@ class Speaker(BaseIntegrator):
             return outcome
         try:
             self._validated = self.validate_response(answer.response)
-        except Exception as error:  # the host's code; what the remote did stands
-            logger.exception("validate_response() of %s failed", type(self).__name__)
+        except Exception as error:  # noqa: BLE001 - the host's code; what the remote did stands
+            logger.error(  # noqa: TRY400 - an exception's own text and frames may hold a secret
+                "validate_response() of %s failed\n%s", type(self).__name__, trace(error)
+            )
             return outcome if nameless else failed(outcome, error)
         known = usable_id(self._validated) if call.verb is Verb.CREATE else None
         if known is None:

@@ -2,6 +2,7 @@
 
 from sync.ratelimit.lessons import HeaderNames, Lesson, read_headers
 from sync.ratelimit.limiter import learn, reset, take
+from sync.ratelimit.link import usable_url
 from sync.ratelimit.outlook import BucketState, forecast, snapshot
 from sync.ratelimit.rates import applies, check
 
@@ -17,4 +18,5 @@ __all__ = [
     "reset",
     "snapshot",
     "take",
+    "usable_url",
 ]

@@ -185,6 +185,14 @@ def plain_url(url: str) -> str:
     return url
 
 
+def usable_url(url: str) -> bool:
+    """Return whether a URL leads to a Redis, as far as that can be told without asking it; the empty one does."""
+    try:
+        return not url or bool(ConnectionPool.from_url(plain_url(url)))
+    except (ValueError, TypeError, RedisError):
+        return False
+
+
 @functools.lru_cache(maxsize=32)
 def link(url: str, timeout_s: float, identify: bool = False) -> Link:
     """Return this process's link to a Redis, the same for the same arguments."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from sync.exceptions import ConfigurationError
+from sync.exceptions import ConfigurationError, shown
 from sync.types import RateLimit
 
 SECOND_US = 1_000_000
 COUNTED_FROM_S = 3600.0
 SEGMENTS = 60
 LONGEST_NAME = 100
+MOST_CALLS = 10**9
+SHORTEST_S = 0.001
+LONGEST_S = 366 * 86_400.0
+"""Beyond these the arithmetic of doubles, which Redis's Lua has no other than, would lose whole tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +105,19 @@ def name(limit: RateLimit) -> str:
 
 
 def _whole(field: str, number: Any) -> None:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_CALLS:
         raise ConfigurationError(
-            f"{field} of a rate limit cannot be {number!r}",
+            f"{field} of a rate limit cannot be {shown(number)}",
             code=f"bad_rate_{field}",
-            hint="give a whole number of calls, 1 or more",
+            hint=f"give a whole number of calls, 1 to {MOST_CALLS:,}",
         )
 
 
 def _seconds(number: Any) -> None:
     fine = isinstance(number, (int, float)) and not isinstance(number, bool)
-    if not fine or not math.isfinite(number) or number <= 0:
+    if not fine or not SHORTEST_S <= number <= LONGEST_S:  # a comparison that NaN fails, and no integer overflows
         raise ConfigurationError(
-            f"per of a rate limit cannot be {number!r}",
+            f"per of a rate limit cannot be {shown(number)}",
             code="bad_rate_per",
-            hint="give the window's length in seconds, above 0 and finite",
+            hint="give the window's length in seconds, a thousandth to a year",
         )

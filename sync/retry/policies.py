@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from sync.exceptions import ConfigurationError
+from sync.exceptions import ConfigurationError, shown
 from sync.types import RetryPolicy
 
 POLICIES: Mapping[str, RetryPolicy] = {
@@ -28,6 +27,8 @@ LEAST: Mapping[str, tuple[float, str]] = {
     "max_age": (0.0, "seconds, 0 or more"),
 }
 ZERO_ALLOWED = ("max_age",)
+MOST = 1e9
+"""Thirty years in seconds; a comparison that NaN fails, and that a whole number of any length bears."""
 
 
 def policy(value: str | RetryPolicy | Mapping[str, Any] | None = None) -> RetryPolicy:
@@ -76,9 +77,9 @@ def _from_mapping(value: Mapping[str, Any]) -> RetryPolicy:
 
 def _checked(value: RetryPolicy) -> RetryPolicy:
     attempts: Any = value.attempts
-    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or not 1 <= attempts <= MOST:
         raise ConfigurationError(
-            f"attempts of a retry policy cannot be {attempts!r}",
+            f"attempts of a retry policy cannot be {shown(attempts)}",
             code="bad_retry_attempts",
             hint="give a whole number, 1 or more; 1 means no retry",
         )
@@ -88,11 +89,11 @@ def _checked(value: RetryPolicy) -> RetryPolicy:
 
 
 def _check_number(name: str, number: Any, least: float, wants: str) -> None:
-    fine = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
+    fine = isinstance(number, (int, float)) and not isinstance(number, bool) and -MOST <= number <= MOST
     if fine:
         above_zero = number > 0 or name in ZERO_ALLOWED
         fine = number >= least and above_zero
     if not fine:
         raise ConfigurationError(
-            f"{name} of a retry policy cannot be {number!r}", code=f"bad_retry_{name}", hint=f"give {wants}"
+            f"{name} of a retry policy cannot be {shown(number)}", code=f"bad_retry_{name}", hint=f"give {wants}"
         )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from sync import conf
 from sync.exceptions import SecretError
+from sync.secrets.memory import source
 from sync.secrets.references import resolve
 from sync.secrets.sealing import open_sealed
 
@@ -41,6 +42,24 @@ def credentials(connection: Account) -> dict[str, str]:
         raise SecretError(
             f"connection {connection.integrator}/{connection.name}: {error.message}", code=error.code, hint=error.hint
         ) from error
+
+
+@source
+def _of_settings() -> list[str]:
+    """The credentials in the settings: a hook may know them before the first request needs them."""
+    return [
+        value
+        for each in conf.current().integrators.values()
+        for ref in each.get("credentials", {}).values()
+        if (value := _resolved(str(ref)))
+    ]
+
+
+def _resolved(ref: str) -> str:
+    try:
+        return resolve(ref)
+    except SecretError:
+        return ""
 
 
 def configured(connection: Account) -> dict[str, str]:

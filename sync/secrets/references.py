@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from sync.exceptions import SecretError
+from sync.secrets.memory import remember
 
 ENV = "env:"
 SETTING = "setting:"
@@ -37,6 +38,7 @@ def resolve(ref: str) -> str:
         return _text(_setting(ref.removeprefix(SETTING)), ref)
     if not ref:
         raise SecretError("a secret is empty", code="secret_missing", hint="give a reference such as env:NAME")
+    remember(ref)
     return ref
 
 
@@ -54,4 +56,5 @@ def _text(value: Any, ref: str) -> str:
         raise SecretError(f"{ref} names nothing", code="secret_missing", hint=f"set that {where} where workers run")
     if not isinstance(value, str):
         raise SecretError(f"{ref} is not text", code="secret_missing", hint="let the reference lead to a string")
+    remember(value)
     return value

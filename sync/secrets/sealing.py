@@ -10,6 +10,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from sync import conf
 from sync.exceptions import SecretError
+from sync.secrets.memory import remember
+from sync.secrets.names import is_secret_name
 from sync.secrets.references import resolve
 
 
@@ -21,6 +23,7 @@ def seal(mapping: Mapping[str, str]) -> str:
     """
     if not mapping:
         return ""
+    remember(*(value for key, value in mapping.items() if is_secret_name(key)))
     return _fernet().encrypt(json.dumps(dict(mapping)).encode()).decode("ascii")
 
 
@@ -34,11 +37,13 @@ def open_sealed(text: str) -> dict[str, str]:
         return {}
     try:
         opened = json.loads(_fernet().decrypt(text.encode()))
-    except (InvalidToken, ValueError) as error:
-        raise _unreadable() from error
+    except (InvalidToken, ValueError):
+        raise _unreadable() from None  # an error of the JSON parser holds the whole text
     if not isinstance(opened, dict):
         raise _unreadable()
-    return {str(key): str(value) for key, value in opened.items()}
+    found = {str(key): str(value) for key, value in opened.items()}
+    remember(*(value for key, value in found.items() if is_secret_name(key)))
+    return found
 
 
 def rotate(text: str) -> str:
@@ -53,6 +58,16 @@ def rotate(text: str) -> str:
         return _fernet().rotate(text.encode()).decode("ascii")
     except (InvalidToken, ValueError) as error:
         raise _unreadable() from error
+
+
+def check_keys() -> None:
+    """Check that each configured key is there and is one; having none is fine.
+
+    Raises:
+        SecretError: one of them is not.
+    """
+    if conf.current().encryption_keys:
+        _fernet()
 
 
 def _unreadable() -> SecretError:

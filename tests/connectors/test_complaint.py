@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.connectors.complaint import LARGEST, LONGEST_FIELD, LONGEST_MESSAGE, complaint
+from sync.connectors.complaint import LARGEST, complaint
 
 SHAPES: list[tuple[Any, str, str]] = [
     ({"sku": ["Too long."]}, "sku", "Too long."),
@@ -42,10 +42,10 @@ def anything() -> st.SearchStrategy[Any]:
 
 
 @given(anything())
-def test_whatever_is_said_the_result_is_short_text(said: Any) -> None:
+def test_whatever_is_said_the_result_is_text(said: Any) -> None:
     field, message = complaint(json.dumps(said).encode())
-    assert len(field) <= LONGEST_FIELD
-    assert len(message) <= LONGEST_MESSAGE
+    assert isinstance(field, str)
+    assert isinstance(message, str)
 
 
 @given(st.binary())

@@ -15,6 +15,8 @@ from sync.http import safe_url
         ("https://api.test/a?access_token=x&page=2", "https://api.test/a?access_token=***&page=2"),
         ("https://api.test/a?KEY=x", "https://api.test/a?KEY=***"),
         ("https://api.test/a?sig=x&flag", "https://api.test/a?sig=***&flag"),
+        ("https://api.test/a?email=a%40b.test&sort=name", "https://api.test/a?email=***&sort=name"),
+        ("https://api.test/a?cursor=abc", "https://api.test/a?cursor=***"),
         ("https://user:pw@api.test/a", "https://api.test/a"),
         ("https://api.test/a#token=x", "https://api.test/a"),
         ("https://api.test?secret=x@y", "https://api.test?secret=***"),

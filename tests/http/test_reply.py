@@ -27,9 +27,7 @@ class FakeWire(Wire):
         self._data = io.BytesIO(data)
         self._sizes = list(sizes)
 
-    def read(self, size: int = 65536) -> bytes:
-        if self.buffer:
-            return super().read(size)
+    def receive(self, size: int = 65536) -> bytes:
         return self._data.read(min(size, self._sizes.pop() if self._sizes else size))
 
 
@@ -43,7 +41,7 @@ class FakeSocket:
 
 def ours(data: bytes, sizes: Sequence[int]) -> tuple[int, dict[str, str], bytes, bool]:
     kept: list[bool] = []
-    reply = Reply(FakeWire(data, sizes), "GET", lambda wire, keep: kept.append(keep and not wire.buffer))
+    reply = Reply(FakeWire(data, sizes), "GET", lambda wire, keep: kept.append(keep and not wire.unread))
     pieces = []
     while piece := reply.read(64):
         pieces.append(piece)
