@@ -155,7 +155,7 @@ def _started(
         process.kill()
 
 
-# --- pytest-celery: its fixtures over processes, each of one kind; its own iterate a set, which xdist cannot bear ------
+# --- pytest-celery: its fixtures over processes, each of one kind. Its own iterate a set, which xdist cannot bear ----
 
 
 @pytest.fixture
