@@ -36,10 +36,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 POINTS = ("claimed", "planned", "journaled", "sending", "sent", "settling", "settled")
 VERBS = ("create", "update", "delete")
 ROWS = 2
-LEASE_S = 2.5
+LEASE_S = 4.0
 PROCESSES = len(kinds.KINDS) + 3
-KNOBS = {"lookup_lag_s": 0.2, "slice_s": 40.0, "threads": 3 * ROWS}
-"""A long slice, so that the pool's time limit does not end whoever is suspended."""
+KNOBS = {"window_s": 1.0, "timeout_s": 2.5, "settle_s": 0.5, "lookup_lag_s": 0.2, "slice_s": 60.0, "threads": 3 * ROWS}
+"""Leases of four seconds; a long slice, so that the pool's time limit does not end whoever is suspended."""
 
 NEVER = ("keyed", "own", "held")
 """Kinds of which nothing is ever there twice."""
