@@ -21,12 +21,15 @@ def address(collection: str, values: Mapping[str, Any]) -> str:
 
 
 def lost(remote: Remote, collection: str) -> Iterator[str]:
-    """Yield a sentence for each customer that is missing, superfluous or different (invariant 1)."""
+    """Yield a sentence for each customer that is missing, superfluous or different (invariant 1).
+
+    Of several of one address, the one that the row is bound to counts.
+    """
     ours = {row.email: row for row in Customer.objects.all()}
     theirs: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for values in remote.objects(collection):
         theirs[address(collection, values)].append(values)
-    bound = set(Binding.objects.filter(object_type=collection).values_list("remote_id", flat=True))
+    bound = set(Binding.objects.filter(remote_id__isnull=False).values_list("remote_id", flat=True))
     for email in sorted(ours.keys() | theirs.keys()):
         if email not in ours:
             yield f"{collection}: {email} is there and should not be"
@@ -74,9 +77,15 @@ def silent() -> Iterator[str]:
         yield f"{each} is {each.state} and still in doubt: {each.uncertain}"
 
 
-def unrecorded(entries: Iterable[JournalEntry]) -> Iterator[str]:
-    """Yield a sentence for each applied request without an operation, and each that was never closed (invariant 9)."""
-    applied = Counter((entry.collection, entry.method) for entry in entries if entry.applied)
+def unrecorded(entries: Iterable[JournalEntry], types: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Yield a sentence for each applied request without an operation, and each that was never closed (invariant 9).
+
+    Args:
+        entries: of the journal.
+        types: collection → object type, where they are not named alike.
+    """
+    names = types or {}
+    applied = Counter((names.get(each.collection, each.collection), each.method) for each in entries if each.applied)
     recorded = Counter(Operation.objects.values_list("object_type", "method"))
     for (collection, method), count in sorted(applied.items()):
         if recorded[collection, method] < count:
