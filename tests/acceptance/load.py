@@ -26,11 +26,10 @@ class Load:
         first, self.count = self.count, self.count + count
         names = [f"{number:04d}" for number in range(first, self.count)]
         Customer.objects.bulk_create([Customer(email=f"{name}@shop.test", name=name) for name in names])
-        old = Customer.objects.filter(email__lt=f"{first:04d}")
-        Customer.objects.filter(pk__in=old.order_by("?").values_list("pk", flat=True)[: count // 3]).update(
-            country="DE"
-        )
-        Customer.objects.filter(pk__in=list(old.order_by("?").values_list("pk", flat=True)[: count // 10])).delete()
+        old = list(Customer.objects.filter(email__lt=f"{first:04d}").values_list("pk", flat=True))
+        Customer.objects.filter(pk__in=old[-count // 3 :]).update(country="DE")
+        for row in Customer.objects.filter(pk__in=old[: count // 10]):
+            row.delete()
 
     def applied(self) -> int:
         """Return how many writes the remote has applied."""
