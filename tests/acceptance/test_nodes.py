@@ -30,7 +30,7 @@ def customer(number: int) -> Customer:
 def test_a_task_goes_to_the_worker_and_its_result_comes_back(
     sandbox: Remote, celery_setup: CeleryTestSetup, until_equal: Wait
 ) -> None:
-    assert len(celery_setup) == 3
+    assert (len(celery_setup), celery_setup.app.main) == (3, "project")
     assert celery_setup.ready(ping=True, control=True)
     assert celery_setup.app.control.ping(destination=[celery_setup.worker.hostname()])
     customer(1)
