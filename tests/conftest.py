@@ -9,12 +9,15 @@ from typing import Any
 
 import hypothesis
 import pytest
-from celery import current_app
+from celery import Celery, current_app
 from kombu import pools
+from pytest_celery import CeleryTestBackend, CeleryTestBroker
 
+from project.celery import app as site
 from project.servers import redis_binary
 from tests.loopback import loopback_only
 from tests.servers.celery import Beat, Worker
+from tests.servers.nodes import DatabaseContainer, RedisContainer, WorkerNode
 from tests.servers.plugin import postgres_server as started_postgres
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import Process
@@ -25,6 +28,8 @@ from tests.servers.surroundings import surroundings
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("searching", deadline=None)
 hypothesis.settings.load_profile("steady")
+
+site.set_current()  # pytest-celery makes an application of its own where it is loaded, and puts it in the site's place
 
 processes = pytest.StashKey[list[Process]]()
 
@@ -39,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from django.db import connection
 
     for item in items:
-        if {"worker", "beat"} & set(getattr(item, "fixturenames", ())):
+        if {"worker", "beat", "celery_setup"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.process)
         if connection.vendor != "postgresql" and item.get_closest_marker("pg"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: run pytest with --pg"))
@@ -116,12 +121,14 @@ def process_env(redis_server: RedisServer, transactional_db: None) -> Callable[.
 @pytest.fixture
 def worker(
     process_env: Callable[..., dict[str, str]], tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[..., Worker]]:
+) -> Iterator[Callable[..., WorkerNode]]:
     """A function that starts a worker on this test's database and Redis: ``worker(concurrency=4, knobs={…})``.
 
-    All are killed afterwards; where the test failed, the ends of their logs are shown.
+    It returns a node of pytest-celery that can do what :class:`Worker` can. All are killed afterwards; where the test
+    failed, the ends of their logs are shown.
     """
-    yield from _started(Worker, process_env, tmp_path, request)
+    for start in _started(Worker, process_env, tmp_path, request):
+        yield lambda start=start, **options: WorkerNode(start(**options), site)
 
 
 @pytest.fixture
@@ -146,3 +153,37 @@ def _started(
     yield start
     for process in mine:
         process.kill()
+
+
+# --- pytest-celery: its fixtures over processes, each of one kind. Its own iterate a set, which xdist cannot bear ----
+
+
+@pytest.fixture
+def celery_broker(redis_server: RedisServer) -> CeleryTestBroker:
+    """The Redis-compatible server of this test."""
+    return CeleryTestBroker(RedisContainer(redis_server))
+
+
+@pytest.fixture
+def celery_backend(transactional_db: None) -> CeleryTestBackend:
+    """The database of this test: results are rows."""
+    return CeleryTestBackend(DatabaseContainer())
+
+
+@pytest.fixture
+def celery_worker_options() -> Mapping[str, Any]:
+    """What the worker of ``celery_setup`` is started with; a test parametrizes it."""
+    return {}
+
+
+@pytest.fixture
+def celery_worker(worker: Callable[..., WorkerNode], celery_worker_options: Mapping[str, Any]) -> WorkerNode:
+    """A worker that also knows pytest-celery's own tasks."""
+    options = dict(celery_worker_options)
+    return worker(**options, arguments=(*options.pop("arguments", ()), "-I", "pytest_celery.vendors.worker.tasks"))
+
+
+@pytest.fixture
+def celery_setup_app(redis_server: RedisServer) -> Celery:
+    """The site's own application, instead of one made for the test: this is the one that is in use."""
+    return site

@@ -47,9 +47,11 @@ def learn(claim: Claimed, intent: str, remote_id: str) -> bool:
         return Binding.objects.using(using).filter(pk=claim.id, remote_id=remote_id).exists()
     # the same intent, perhaps sent once more since
     mine = Binding.objects.using(using).filter(pk=claim.id, remote_id__isnull=True, intent=there)
+    known = {"remote_id": remote_id, "sent": None, "intent": None, "uncertain": ""}
+    ended = {"state": State.PENDING, "code": "", "detail": "", "attempts": 0, "claims": 0}
     try:
-        with transaction.atomic(using=using):
-            learned = mine.update(remote_id=remote_id, sent=None, intent=None, uncertain="")
+        with transaction.atomic(using=using):  # what was held for a person has its answer now
+            learned = mine.filter(state=State.IN_DOUBT).update(**known, **ended) or mine.update(**known)
     except IntegrityError:
         return False
     return bool(learned) or Binding.objects.using(using).filter(pk=claim.id, remote_id=remote_id).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -11,6 +12,9 @@ from sync.capture import conflicts, family
 from sync.capture.context import capturing, unrecorded
 
 M = TypeVar("M", bound=models.Model)
+
+VARIABLES = 9
+"""SQLite's SQLITE_LIMIT_VARIABLE_NUMBER; a Python without its module may run on PostgreSQL."""
 
 
 class SyncQuerySet(models.QuerySet[M]):
@@ -78,13 +82,22 @@ class SyncQuerySet(models.QuerySet[M]):
     def _only(self, pks: list[Any]) -> models.QuerySet[M]:
         """These rows, still under the same condition: none is updated that is not recorded.
 
-        SQLite has one writer, and a transaction sees what it saw before: there the condition is enough.
+        SQLite takes only so many parameters. It has one writer, and a transaction sees what it saw before: for more
+        rows the condition has to be enough, unless it goes by chance.
         """
         refused = self.query.is_sliced or self.query.combinator
-        return self if refused or connections[self.db].vendor == "sqlite" else self.filter(pk__in=pks)
+        return self if refused or len(pks) > _most(self.db) else self.filter(pk__in=pks)
 
     def _new_pks(self, values: dict[str, Any]) -> list[Any]:
         """The primary key that an update gives its rows, where it gives one: the row is another object then."""
         key = self.model._meta.pk
         given = [values[name] for name in {key.name, key.attname} & set(values)]
         return [key.to_python(value) for value in given if not hasattr(value, "resolve_expression")]
+
+
+def _most(using: str) -> float:
+    """How many rows one statement can name."""
+    link = connections[using]
+    if link.vendor != "sqlite":
+        return math.inf
+    return int(link.connection.getlimit(VARIABLES)) // 2

@@ -106,10 +106,10 @@ class Senders:
         return not self._stopped.is_set() and time.monotonic() <= min(grant.until, window_end)
 
     def _send(self, dispatch: Dispatch) -> Answer:
-        point("sending")
         try:
+            point("sending")
             answer = self.transmit(dispatch.request)
+            point("sent")
         except Exception as error:  # noqa: BLE001 - a sender must not die; what it raised is recorded as unknown
-            answer = Answer(error=error if isinstance(error, CrudSyncError) else CrudSyncError(type(error).__name__))
-        point("sent")
+            return Answer(error=error if isinstance(error, CrudSyncError) else CrudSyncError(type(error).__name__))
         return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,16 @@ class Routed(ShopIntegrator):
         return ["abroad" if instance.country == "FR" else "default"]
 
 
+class ByName(LookUpOnly):
+    """A remote that knows a customer by a name which two rows here may share."""
+
+    @staticmethod
+    def set_object_types() -> Mapping[str, Any]:
+        return {"customer": ObjectType(model=Customer, endpoint="customers", fields=ADDRESS, natural_key=["name"])}
+
+
 class Poisoned(ShopIntegrator):
-    """A hook that cannot bear some names: it raises, or its whole process ends."""
+    """A hook that cannot bear some names: it raises, its whole process ends, or it never comes back."""
 
     name = "shop"
 
@@ -60,6 +69,8 @@ class Poisoned(ShopIntegrator):
             raise ZeroDivisionError(name)
         if name == "kills":
             os.kill(os.getpid(), signal.SIGKILL)
+        if name == "sleeps":
+            time.sleep(3600)
         return super().set_data(model)
 
 

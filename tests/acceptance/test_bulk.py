@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from examples.shop.models import Category, Product
+from examples.shop.models import Category, Customer, Product
 from project.servers import wait_until
 from sync import drain, registry
+from sync.models import Binding
 from sync.testing.remote import Remote
 from tests.servers.celery import Worker
 
@@ -71,3 +73,22 @@ def test_a_hundred_saves_of_a_row_within_a_second_are_three_calls_at_most(
     until_equal()
     assert sandbox.objects("products")[0]["stock"] == 100
     assert len(sandbox.calls("products")) <= 3
+
+
+@pytest.mark.chaos
+def test_ten_thousand_edits_of_one_row_cost_a_call_for_each_rest_and_the_last_one_wins(
+    sandbox: Remote, worker: Start, until_equal: Wait
+) -> None:
+    worker()
+    row = Customer.objects.create(email="hot@shop.test", name="0")
+    began = time.monotonic()
+    for number in range(1, 10_001):
+        row.name = str(number)
+        row.save()
+    lasted_s = time.monotonic() - began
+    until_equal(60, sweeping=True)
+    calls = sandbox.calls("customers")
+    print(f"{len(calls)} calls for 10,000 edits in {lasted_s:.0f} s")  # noqa: T201 - shown with -rP
+    assert [there["name"] for there in sandbox.objects("customers")] == ["10000"]
+    assert len(calls) <= lasted_s / 1.0 + 4  # an object rests for a second after a send
+    assert Binding.objects.count() == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from examples.shop.models import Customer
-from sync.models import Binding, State
+from sync.models import Binding, Connection, State
 from sync.testing.remote import Remote
 from tests.acceptance.stand_ins import Poisoned
 from tests.servers.celery import Worker
@@ -43,3 +43,31 @@ def test_poison_is_held_or_dead_with_its_reason_and_the_others_arrive(
     rows["kills"].save()  # an edit revives it
     until_quiet(sweeping=True)
     assert "Emil" in [there["name"] for there in sandbox.objects("customers")]
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(("pool", "concurrency"), [("prefork", 2), ("threads", 8)])
+def test_a_hook_that_never_comes_back_is_dead_with_its_reason_and_the_others_arrive(
+    sandbox: Remote,
+    worker: Callable[..., Worker],
+    short: dict[str, float],
+    until_quiet: Callable[..., None],
+    stand_in: Callable[..., dict[str, Any]],
+    account: Callable[..., Connection],
+    pool: str,
+    concurrency: int,
+) -> None:
+    """Processes are ended by the time limit. Threads cannot be: each of the four claims costs one until a restart."""
+    account(drains=concurrency)
+    options = stand_in(Poisoned, **short, slice_s=1.0)
+    rows = {name: Customer.objects.create(email=f"{name}@shop.test", name=name) for name in ("Ada", "sleeps", "Ben")}
+    running = worker(pool=pool, concurrency=concurrency, **options)
+    until_quiet(180, sweeping=True)
+    poison = Binding.objects.get(object_id=str(rows["sleeps"].pk))
+    assert (poison.state, poison.code) == (State.DEAD, "crash_loop")
+    assert sorted(there["name"] for there in sandbox.objects("customers")) == ["Ada", "Ben"]
+    assert len(sandbox.calls(applied=True)) == 2
+    assert running.text().count("Hard time limit") == (4 if pool == "prefork" else 0)
+    Customer.objects.create(email="late@shop.test", name="Chidi")  # there is somebody left to send it
+    until_quiet(60, sweeping=True)
+    assert len(sandbox.objects("customers")) == 3

@@ -41,6 +41,23 @@ def test_a_late_id_of_my_own_intent_is_kept(claimed: Claimed, connection: Connec
     assert (row.remote_id, row.sent, row.intent, row.uncertain) == ("r1", None, None, "")
 
 
+def test_a_late_id_ends_the_doubt_that_a_person_was_asked_to_end(claimed: Claimed, connection: Connection) -> None:
+    later(
+        connection,
+        lease_token=99,
+        leased=False,
+        state=State.IN_DOUBT,
+        code="in_doubt",
+        detail="Who knows?",
+        due_at=None,
+    )
+    assert bindings.learn(claimed, INTENT, "r1")
+    bindings.verify(claimed)
+    row = Binding.objects.get()
+    assert (row.remote_id, row.uncertain, row.state, row.code, row.detail) == ("r1", "", State.PENDING, "", "")
+    assert row.due_at is not None
+
+
 def test_a_late_id_that_is_known_by_now_is_no_double(claimed: Claimed, connection: Connection) -> None:
     later(connection, remote_id="r1", intent=None)
     assert bindings.learn(claimed, INTENT, "r1")

@@ -56,6 +56,16 @@ def test_an_update_takes_f_expressions_and_annotations(animals: list[Animal], ch
     assert sorted(changes()) == saved(*animals[:2])
 
 
+def test_an_update_of_rows_drawn_by_chance_changes_none_that_it_does_not_capture(
+    register: Register, changes: Changes
+) -> None:
+    Animal.objects.bulk_create([Animal(name=str(number), legs=4) for number in range(200)])
+    register(Animal)
+    Animal.objects.filter(pk__in=Animal.objects.order_by("?").values_list("pk", flat=True)[:100]).update(legs=3)
+    captured = {pk for _, pk, _ in changes()}
+    assert set(Animal.objects.filter(legs=3).values_list("pk", flat=True)) <= captured
+
+
 def test_an_update_takes_conditions_over_relations(animals: list[Animal], changes: Changes) -> None:
     keeper = Keeper.objects.create(name="Ann")
     enclosure = Enclosure.objects.create(name="A", head=keeper)
