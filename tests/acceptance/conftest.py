@@ -80,6 +80,12 @@ def captured() -> Iterator[None]:
 
 
 @pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """A function that notes figures with the test; ``--junitxml`` writes them down."""
+    return lambda **figures: request.node.user_properties.extend(figures.items())
+
+
+@pytest.fixture
 def short(settings: Any) -> dict[str, float]:
     """Short leases, in this process and (as knobs) in workers."""
     settings.CRUDSYNC = {**settings.CRUDSYNC, **SHORT}
