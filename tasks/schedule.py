@@ -8,14 +8,17 @@ from typing import Any
 
 from sync import conf
 
+EXPIRES_S = 7200.0
+
 
 def schedule(
     *, reconcile_every: timedelta = timedelta(hours=6), sweep_s: float | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return the entries for Celery beat.
 
-    In the settings: ``CELERY_BEAT_SCHEDULE |= schedule()``. A sweep that no worker took in time is dropped, not piled
-    up: the next one does the same.
+    In the settings: ``CELERY_BEAT_SCHEDULE |= schedule()``. A sweep that no worker took for two hours is dropped, so
+    that a night without workers piles up no more than that: the next one does the same. Not sooner, since a worker
+    compares that time by its own clock, and one that is an hour ahead of beat's would drop them all.
 
     Args:
         reconcile_every: how often the remotes are listed and compared.
@@ -24,7 +27,7 @@ def schedule(
     """
     sweep_s = math.ceil(sweep_s or _sweep_s())  # django-celery-beat keeps whole seconds: half a one would be none
     return {
-        "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": 4 * sweep_s}},
+        "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": EXPIRES_S}},
         "crudsync.reconcile": {"task": "crudsync.reconcile", "schedule": reconcile_every},
         "crudsync.prune": {"task": "crudsync.prune", "schedule": timedelta(days=1)},
     }

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-from celery import Celery, current_app
-from kombu import pools
+from celery import Celery
 from pytest_celery import CeleryTestBackend, CeleryTestBroker
 
 from project.celery import app as site
 from project.servers import redis_binary
 from tests.loopback import loopback_only
-from tests.servers.celery import Beat, Worker
+from tests.servers.celery import Beat, Worker, broker_at
 from tests.servers.nodes import DatabaseContainer, RedisContainer, WorkerNode
 from tests.servers.plugin import postgres_server as started_postgres
 from tests.servers.postgres import PostgresServer
@@ -78,23 +76,8 @@ def redis_server(_redis: RedisServer, settings: Any) -> Iterator[RedisServer]:
     _redis.ensure()
     settings.REDIS_URL = settings.CELERY_BROKER_URL = _redis.url
     settings.CRUDSYNC = {**settings.CRUDSYNC, "redis_url": _redis.url}
-    with _broker(_redis.url):
+    with broker_at(_redis.url):
         yield _redis
-
-
-@contextmanager
-def _broker(url: str) -> Iterator[None]:
-    before = current_app.conf.broker_url
-    _point_celery_to(url)
-    yield
-    _point_celery_to(before)
-
-
-def _point_celery_to(url: str) -> None:
-    pools.reset()  # pools keep connections to the address they were made for
-    current_app.conf.broker_url = current_app.conf.broker_read_url = current_app.conf.broker_write_url = url
-    current_app.amqp.__dict__.pop("_producer_pool", None)
-    current_app._pool = None
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------

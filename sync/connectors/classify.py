@@ -150,10 +150,10 @@ def from_status(
         verb: that was asked.
         response: with its body read.
         overrides: see ``kind_of``.
-        now: aware; for a Retry-After that is a date.
+        now: aware; for a Retry-After that is a date. Default: the time that the answer itself says it is.
     """
     status = response.status_code
-    waits = parse_retry_after(response.headers.get("retry-after"), now)
+    waits = parse_retry_after(response.headers.get("retry-after"), now or sent_at(response.headers))
     kind = kind_of(verb, status, retry_after=waits is not None, overrides=overrides)
     code = code_of(kind, status)
     if kind is K.OK:
@@ -215,6 +215,21 @@ def parse_retry_after(
         moment = moment.replace(tzinfo=dt.UTC)
     left = (moment - (now or dt.datetime.now(dt.UTC))).total_seconds()
     return min(left, cap_s) if left >= 0 else None
+
+
+def sent_at(headers: Mapping[str, str]) -> dt.datetime | None:
+    """Return when an answer was sent by its remote's own clock (RFC 9110, section 6.6.1), None where it does not say.
+
+    A date in another header is compared with it: this machine's clock may be an hour wrong.
+
+    Args:
+        headers: the answer's; a mapping that ignores case.
+    """
+    try:
+        moment = parsedate_to_datetime(headers.get("date") or "")
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def usable_id(value: type_json) -> str | None:

@@ -203,7 +203,7 @@ def duplicate(row: Settlement, holder: str, *, waits: bool) -> Settlement:
 
 def _later(plan: Plan, kept: Settlement) -> Settlement:
     if not plan.waits_for:
-        detail = str(plan.error)[:500] if plan.error else ""
+        detail = hushed(plan.error)[:500] if plan.error else ""
         return replace(kept, due_s=plan.decision.after_s, code=plan.decision.code, detail=detail, again=False)
     since = (plan.claim.now - plan.claim.dirty_since).total_seconds() if plan.claim.dirty_since else 0.0
     recheck = min(max(PARENT_RECHECK_S[0], since / 2), PARENT_RECHECK_S[1])

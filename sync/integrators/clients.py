@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.signals import setting_changed
 
 from sync import conf, operations, ratelimit
+from sync.connectors import classify
 from sync.connectors.cache import BUDGET_S
 from sync.connectors.rest import MISSING, RestConnector
 from sync.exceptions import ConfigurationError, RateLimitExceeded
@@ -159,7 +160,9 @@ class Client:
         if outcome.ok and outcome.retry_after_s is not None:
             lesson = ratelimit.Lesson(retry_after_s=outcome.retry_after_s)
         elif self.integrator.rate_headers is not None:
-            lesson = ratelimit.read_headers(response.headers, self.integrator.rate_headers)
+            sent_at = classify.sent_at(response.headers)
+            now_s = sent_at.timestamp() if sent_at else None
+            lesson = ratelimit.read_headers(response.headers, self.integrator.rate_headers, now_s=now_s)
         if lesson is not None and (lesson.remaining is None or lesson.remaining <= SCARCE):
             ratelimit.learn(self.connection.pk, lesson, limits=self.limits)
 

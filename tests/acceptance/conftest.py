@@ -20,6 +20,8 @@ from sync.wake.doorbell import rung
 from sync.wake.publisher import publisher
 from tests.acceptance import stand_ins
 from tests.acceptance.waiting import quiet, until
+from tests.servers.own import OwnPostgres
+from tests.servers.postgres import PostgresServer
 
 ROOM = Path(__file__).parent
 
@@ -72,11 +74,31 @@ def sandbox(
     return sandbox_process.remote
 
 
+@pytest.fixture(scope="session")
+def _own_postgres() -> Iterator[OwnPostgres]:
+    own = OwnPostgres()
+    yield own
+    own.remove()
+
+
+@pytest.fixture
+def own_postgres(transactional_db: None, _own_postgres: OwnPostgres) -> Iterator[PostgresServer]:
+    """A PostgreSQL that is this process's alone, in place of the run's: break it as you like, and mend it."""
+    with _own_postgres.used() as server:
+        yield server
+
+
 @pytest.fixture
 def captured() -> Iterator[None]:
     """Capture on, in this process too, with its doorbell."""
     with capture.enabled():
         yield
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """A function that notes figures with the test; ``--junitxml`` writes them down."""
+    return lambda **figures: request.node.user_properties.extend(figures.items())
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from examples.shop.models import Customer
-from sync.models import Binding, Connection
+from sync.models import Binding, Connection, Gate
+from sync.resync import resync
 from sync.testing.remote import Remote
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
@@ -56,6 +58,42 @@ def test_both_sides_are_equal_after_the_faults_and_no_create_was_applied_twice(
     created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
     assert created == {row.email: 1 for row in rows}
     assert not Binding.objects.exclude(uncertain="").exists()
+
+
+ABSURD = ("-5", "Wed, 21 Oct 2015 07:28:00 GMT", "soon", "1e9", "9" * 80)
+
+
+@pytest.mark.chaos
+def test_a_storm_of_429_with_an_absurd_retry_after_neither_stops_nor_hurries_anything(
+    sandbox: Remote,
+    worker: Callable[..., Worker],
+    beat: Callable[..., Beat],
+    short: dict[str, float],
+    account: Callable[..., Connection],
+    until_equal: Callable[..., None],
+    measured: Callable[..., None],
+) -> None:
+    account(drains=2, options={"retry": "no_retry"})
+    huge = sandbox.fault("status", collection="customers", status=429, headers={"Retry-After": "99999999"}, times=1)
+    worker(knobs=short)
+    beat(knobs=short)
+    rows = [Customer.objects.create(email=f"{n}@shop.test", name=f"Customer {n}") for n in range(6)]
+    until(lambda: Connection.objects.get().gate.blocked_until is not None)
+    gate = Connection.objects.get().gate
+    assert gate.blocked_until is not None
+    assert 3500 < (gate.blocked_until - timezone.now()).total_seconds() <= 3600  # an hour, not three years
+    assert sandbox.faults()[0]["number"] == huge
+    sandbox.clear_faults()
+    for value in ABSURD:
+        sandbox.fault("status", collection="customers", status=429, headers={"Retry-After": value}, times=1)
+    Gate.objects.update(blocked_until=timezone.now(), closures=0)  # as a person would, who then asks for them again
+    resync(Customer.objects.all(), integrator="shop")
+    until_equal(90)
+    refused = [entry.monotonic for entry in sandbox.calls("customers", "POST") if entry.status == 429]
+    measured(refused=len(refused), within_s=round(refused[-1] - refused[0], 2))
+    assert len(refused) == len(ABSURD) + 1
+    created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
+    assert created == {row.email: 1 for row in rows}
 
 
 def test_a_remote_that_is_away_for_a_while_costs_no_object_its_attempts(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 from celery import current_app
+from django.db import connection
+from django_celery_results.models import TaskResult
 
 from examples.shop.models import Customer
 from sync import wake
@@ -107,3 +110,71 @@ def test_with_beat_dead_what_failed_is_tried_again_while_others_are_saved(
 
     until(arrived)
     assert [entry.status for entry in sandbox.calls() if "unlucky" in entry.body] == [500, 500, 201]
+
+
+def test_messages_of_another_application_in_our_queue_stop_nobody(
+    sandbox: Remote, worker: Start, beat: Callable[..., Beat], short: dict[str, float], until_equal: Wait
+) -> None:
+    running = worker(knobs=short)
+    beat(knobs=short)
+    current_app.send_task("billing.invoice", args=[1], ignore_result=True)
+    current_app.send_task("crudsync.drain", kwargs={"connection_id": 10**9, "since": "a later version"})
+    current_app.send_task("crudsync.drain", args=["no number", 2, 3])
+    running.wait_for("billing.invoice")
+    customers(5)
+    until_equal()
+    assert len(sandbox.calls(applied=True)) == 5
+    assert running.running
+
+
+def test_two_beats_and_a_third_that_comes_back_double_nothing(
+    sandbox: Remote,
+    worker: Start,
+    beat: Callable[..., Beat],
+    short: dict[str, float],
+    account: Callable[..., Connection],
+    until_equal: Wait,
+) -> None:
+    account(drains=4)
+    worker(concurrency=3, knobs=short)
+    first, _ = beat(knobs=short), beat(knobs=short)
+    rows = customers(10)
+    first.kill()
+    for row in rows:
+        row.name = "Changed"
+    Customer.objects.bulk_update(rows, ["name"])
+    first.start()
+    until_equal()
+    assert Counter(entry.method for entry in sandbox.calls(applied=True))["POST"] == 10
+
+
+def test_sweeps_at_once_take_every_change_in_once(
+    sandbox: Remote, worker: Start, short: dict[str, float], account: Callable[..., Connection], until_equal: Wait
+) -> None:
+    account(drains=4)
+    with wake.muted():
+        customers(200)
+    worker(concurrency=4, knobs=short)
+    for _ in range(20):
+        current_app.send_task("crudsync.sweep", ignore_result=True)
+    until_equal()
+    assert [entry.method for entry in sandbox.calls()] == ["POST"] * 200
+    assert set(Binding.objects.values_list("seq", flat=True)) == {1}
+
+
+def test_a_result_backend_that_is_broken_loses_no_work(
+    sandbox: Remote, worker: Start, beat: Callable[..., Beat], short: dict[str, float], until_equal: Wait
+) -> None:
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(TaskResult, "django_celery_results_taskresult", "hidden")
+    try:
+        running = worker(knobs=short)
+        beat(knobs=short)
+        customers(5)
+        until_equal()
+        running.wait_for("could not be stored")
+        assert len(sandbox.calls(applied=True)) == 5
+        assert running.running
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(TaskResult, "hidden", "django_celery_results_taskresult")

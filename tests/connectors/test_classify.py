@@ -69,6 +69,12 @@ def test_503_with_retry_after_shuts_the_gate() -> None:
     assert classify.from_status(Verb.CREATE, response(503, Retry_After="soon")).kind is K.UNKNOWN
 
 
+def test_a_date_to_wait_for_is_compared_with_the_date_of_the_answer_not_with_a_clock_of_ours() -> None:
+    dates = {"Date": "Mon, 01 Jan 2024 12:00:00 GMT", "Retry_After": "Mon, 01 Jan 2024 12:00:07 GMT"}
+    assert classify.from_status(Verb.CREATE, response(429, **dates)).retry_after_s == 7.0
+    assert classify.from_status(Verb.CREATE, response(429, **{**dates, "Date": "soon"})).retry_after_s is None
+
+
 def test_an_integrators_own_table_wins() -> None:
     own = {"update": {204: "not_found", 503: "refused"}, "delete": {409: "ok"}}
     assert classify.kind_of(Verb.UPDATE, 204, overrides=own) is K.NOT_FOUND

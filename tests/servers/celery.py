@@ -6,11 +6,16 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 import psutil
+from celery import current_app
+from kombu import pools
 
 from tests.servers.process import Process
 
@@ -84,3 +89,52 @@ class Beat(Process):
         super().start()
         self.wait_for("beat: Starting...", timeout_s=timeout_s)
         return self
+
+
+class Supervisor:
+    """Starts anew whatever of these ends, as systemd or honcho would, until it is left.
+
+    ``restarts`` names what was started anew, in order.
+    """
+
+    def __init__(self, *processes: Process) -> None:
+        self.processes = processes
+        self.restarts: list[str] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join(timeout=20)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.1):
+            for process in self.processes:
+                if not process.running:
+                    process.kill()  # what is left of its group
+                    Process.start(process)
+                    self.restarts.append(process.name)
+
+
+@contextmanager
+def broker_at(url: str) -> Iterator[None]:
+    """Let this process's Celery application speak to another broker."""
+    before = current_app.conf.broker_url
+    _point_celery_to(url)
+    try:
+        yield
+    finally:
+        _point_celery_to(before)
+
+
+def _point_celery_to(url: str) -> None:
+    pools.reset()  # pools keep connections to the address they were made for
+    current_app.conf.broker_url = current_app.conf.broker_read_url = current_app.conf.broker_write_url = url
+    current_app.amqp.__dict__.pop("_producer_pool", None)
+    current_app._pool = None

@@ -70,6 +70,11 @@ class Proxy:
         self._close_listener()
         self.drop_all()
 
+    @property
+    def misbehaves(self) -> bool:
+        """True where it does anything but pass on."""
+        return self._listener is None or self._manner != Manner()
+
     def pass_through(self) -> None:
         """Behave: pass everything on at once."""
         self._behave(Manner())

@@ -27,6 +27,7 @@ class RedisServer:
         self.port = free_port()
         command = redis_command(binary, self.port, home)
         self.process = Process(f"redis-{self.port}", command, env=dict(os.environ), home=home)
+        self.snapshot = home / "dump.rdb"
 
     @property
     def url(self) -> str:
@@ -44,10 +45,11 @@ class RedisServer:
         return self.process.running
 
     def start(self) -> None:
-        """Start it, empty, and return once it answers."""
+        """Start it, and return once it answers. It is empty but after :meth:`restart` with a snapshot."""
         self.process.start()
         if not wait_until(lambda: answers(self.port) or not self.running, timeout_s=10) or not self.running:
             raise ProcessFailed(f"the server did not start\n{self.process.tail()}")
+        self.snapshot.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Stop it; what it held is gone."""
@@ -57,9 +59,16 @@ class RedisServer:
         """End it with SIGKILL."""
         self.process.kill()
 
-    def restart(self) -> None:
-        """Stop it and start it again on the same port, empty."""
-        self.stop()
+    def restart(self, *, keep: bool = False) -> None:
+        """End it at once and start it again on the same port: empty, or with what it holds now.
+
+        Args:
+            keep: with a snapshot, taken just before.
+        """
+        if keep:
+            with self.client() as client:
+                client.save()
+        self.kill()
         self.start()
 
     def freeze(self) -> None:
@@ -76,6 +85,17 @@ class RedisServer:
         with self.client() as client:
             client.flushall()
 
+    def starve(self) -> None:
+        """Let it refuse whatever needs memory, as a full server does that may evict nothing."""
+        with self.client() as client:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", "1")
+
+    def feed(self) -> None:
+        """Let it have all the memory it wants."""
+        with self.client() as client:
+            client.config_set("maxmemory", "0")
+
     def kill_clients(self) -> int:
         """Close every client's connection; return how many there were."""
         with self.client() as client:
@@ -88,6 +108,5 @@ class RedisServer:
             self.resume()
         else:
             self.start()
-        with self.client() as client:
-            client.config_set("maxmemory", "0")
+        self.feed()
         self.flush()

@@ -1,0 +1,102 @@
+"""PostgreSQL restarted, read-only, its sessions ended: nothing is lost and nothing doubled."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from django.db import connection
+
+from examples.shop.models import Customer
+from sync.models import Binding, Connection, Operation, Status
+from sync.testing.remote import Remote
+from tests.acceptance.waiting import until
+from tests.servers.celery import Beat, Supervisor, Worker
+from tests.servers.postgres import PostgresServer
+
+pytestmark = [
+    pytest.mark.pg,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("own_postgres", "captured"),
+]
+
+COUNT = 200
+READ_ONLY_S = 1.5
+
+
+def statement(server: PostgresServer, sql: str) -> None:
+    """Run a statement as the server's owner, committed."""
+    with psycopg.connect(server.url, autocommit=True) as session:
+        session.execute(sql)  # type: ignore[call-overload]
+
+
+def end_sessions(server: PostgresServer) -> None:
+    """End every session but the one that does it, also of the server's own helpers that hold none of ours."""
+    statement(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+
+def end_sessions_often(server: PostgresServer) -> None:
+    """End all sessions ten times, a fifth of a second apart: some are in the middle of whatever a drain does."""
+    for _ in range(10):
+        end_sessions(server)
+        time.sleep(0.2)
+
+
+def read_only_for_a_while(server: PostgresServer) -> None:
+    """Refuse every write, of sessions that are open and of new ones, for a while."""
+    statement(server, "ALTER SYSTEM SET default_transaction_read_only = on")
+    statement(server, "SELECT pg_reload_conf()")
+    time.sleep(READ_ONLY_S)
+    with psycopg.connect(server.url, autocommit=True, options="-c default_transaction_read_only=off") as session:
+        session.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        session.execute("SELECT pg_reload_conf()")
+
+
+FAULTS: dict[str, Callable[[PostgresServer], object]] = {
+    "restarted": lambda server: server.restart("fast"),
+    "crashed": lambda server: server.restart("immediate"),
+    "sessions ended": end_sessions_often,
+    "read-only": read_only_for_a_while,
+}
+
+
+LONG = ("restarted", "sessions ended")
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=[pytest.mark.chaos] if name in LONG else []) for name in FAULTS]
+)
+def test_a_database_that_breaks_in_the_middle_of_deliveries_loses_and_doubles_nothing(
+    own_postgres: PostgresServer,
+    sandbox: Remote,
+    worker: Callable[..., Worker],
+    beat: Callable[..., Beat],
+    short: dict[str, float],
+    account: Callable[..., Connection],
+    until_equal: Callable[..., None],
+    measured: Callable[..., None],
+    fault: str,
+) -> None:
+    account(drains=2, options={"rate_limit": {"limit": 60_000, "per": 60, "burst": 1000}})
+    sandbox.fault("delay", collection="customers", seconds=0.05)
+    running = beat(knobs=short)
+    running.wait_for("Sending due task crudsync.sweep")  # the scheduler of this site needs its tables to start
+    Customer.objects.bulk_create(Customer(email=f"{n}@shop.test", name=f"Customer {n}") for n in range(COUNT))
+    with Supervisor(running, worker(knobs={**short, "threads": 4})) as supervisor:
+        until(lambda: sandbox.last_seq() > COUNT // 8)
+        FAULTS[fault](own_postgres)
+        connection.close()  # ours has ended like the others
+        when = sandbox.last_seq()
+        mended = time.monotonic()
+        until_equal(90)
+        measured(sent_before=when, arrived_after_s=round(time.monotonic() - mended, 2))
+        measured(restarts=len(supervisor.restarts))
+    assert when < COUNT
+    created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
+    assert created == {f"{n}@shop.test": 1 for n in range(COUNT)}
+    assert not Binding.objects.exclude(uncertain="").exists()
+    assert not Operation.objects.filter(status=Status.STARTED).exists()
+    assert Operation.objects.count() >= len(sandbox.calls("customers", "POST", applied=True))
