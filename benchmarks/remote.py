@@ -42,6 +42,7 @@ class State:
         self.calls: deque[Call] = deque(maxlen=KEPT)
         self.keys: dict[bytes, int] = {}
         self.ids = itertools.count(1)
+        self.last: Any = 0
         self.rng = random.Random(1)  # noqa: S311 - which calls fail, not a secret
 
     def id_for(self, key: bytes) -> int:
@@ -92,6 +93,7 @@ class Handler(socketserver.StreamRequestHandler):
         status = 201 if method == "POST" else 204 if method == "DELETE" else 200
         id_ = (state.id_for(key[1] if key else b"") if method == "POST" else path.rsplit("/")[-1]) if applied else None
         state.calls.append((time.monotonic(), method, name, 500 if sick else status))
+        state.last = id_ or state.last
         return self._say(500, {"error": "sick"}) if sick else self._say(status, {"id": id_})
 
     def _control(self, path: str, body: bytes) -> bool:
@@ -141,7 +143,7 @@ class Handler(socketserver.StreamRequestHandler):
 
     def repeat(self) -> bool:
         """The id of another object."""
-        return self._say(201, {"id": 1})
+        return self._say(201, {"id": state.last})
 
 
 POISON: dict[str, Callable[[Handler], bool]] = {
