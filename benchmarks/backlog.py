@@ -3,8 +3,8 @@
 Run ``python -m benchmarks.backlog [--large 1000000] [--small 10000] [--due 2000] [--rounds 5] [--json]``. Two databases
 of one server, alike but for their size: most objects are synced and idle, one in five is in backoff (200,000 of a
 million), some are dead or held, and as many are due in both, scattered over the table. The same worker (one process, 8
-threads) delivers them in turn (A B A B), all durable and recorded, to an nginx. ``ratio_million_to_ten_thousand`` is the
-median of the rounds' ratios of objects a second. Claims are timed beside it, of 50 each, until nothing is due.
+threads) delivers them in turn (A B A B), all durable and recorded, to an nginx. ``ratio_million_to_ten_thousand`` is
+the median of the rounds' ratios of objects a second. Claims are timed beside it, of 50 each, until nothing is due.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ FROM generate_series(1, %s) AS n
 
 BINDINGS = """
 INSERT INTO crudsync_binding
-    (connection_id, object_type, object_id, model, remote_id, sent, seen, wanted, seq, due_at, lane, lease_token, leased,
-     attempts, claims, uncertain, waits_for, state, code, detail, dirty_since, actor, synced_at, ignored)
+    (connection_id, object_type, object_id, model, remote_id, sent, seen, wanted, seq, due_at, lane, lease_token,
+     leased, attempts, claims, uncertain, waits_for, state, code, detail, dirty_since, actor, synced_at, ignored)
 SELECT %s, 'contact', c.id::text, 'crm.contact',
        CASE WHEN kind IN ('idle', 'backoff') THEN md5(c.id::text) END, payload, answer, 0, 1,
        CASE kind WHEN 'backoff' THEN now() + make_interval(secs => 86400 + c.id %% 3600) END,
        CASE WHEN kind = 'backoff' THEN 1 ELSE 0 END, 1 + c.id %% 1000, false,
        CASE WHEN kind IN ('backoff', 'dead') THEN 3 ELSE 0 END, 0, '', '',
        CASE kind WHEN 'idle' THEN 'synced' WHEN 'backoff' THEN 'retrying' ELSE kind END,
-       CASE kind WHEN 'backoff' THEN 'server_error' WHEN 'dead' THEN 'server_error' WHEN 'held' THEN 'refused' ELSE '' END,
-       '', CASE WHEN kind <> 'idle' THEN now() - interval '5 minutes' END, '', now() - interval '1 hour', ''
+       CASE kind WHEN 'idle' THEN '' WHEN 'held' THEN 'refused' ELSE 'server_error' END, '',
+       CASE WHEN kind <> 'idle' THEN now() - interval '5 minutes' END, '', now() - interval '1 hour', ''
 FROM (
-    SELECT id, json_build_object('name', name, 'email', email, 'phone', phone, 'company', company, 'city', city, 'score',
-                                 score)::text AS payload,
+    SELECT id, json_build_object('name', name, 'email', email, 'phone', phone, 'company', company, 'city', city,
+                                 'score', score)::text AS payload,
            json_build_object('id', md5(id::text))::text AS answer,
            CASE WHEN id %% 5 = 1 THEN 'backoff' WHEN id %% 100 = 2 THEN 'dead' WHEN id %% 100 = 3 THEN 'held'
                 ELSE 'idle' END AS kind
@@ -55,8 +55,9 @@ ORDER BY random()
 """
 
 DUE = """
-UPDATE crudsync_binding SET due_at = now(), state = 'pending', remote_id = NULL, sent = NULL, seen = NULL, intent = NULL,
-    uncertain = '', leased = false, attempts = 0, claims = 0, lane = 0, dirty_since = now(), rests_until = NULL
+UPDATE crudsync_binding SET due_at = now(), state = 'pending', remote_id = NULL, sent = NULL, seen = NULL,
+    intent = NULL, uncertain = '', leased = false, attempts = 0, claims = 0, lane = 0, dirty_since = now(),
+    rests_until = NULL
 WHERE object_id IN (SELECT (5 * (place * (%s / 5 / %s) + 1))::text FROM generate_series(0, %s - 1) AS place)
 """
 """Every fifth is never in backoff, dead or held; of these as many as asked for, evenly over the table."""
@@ -92,7 +93,7 @@ def _figures(done: dict[str, list[tuple[float, float]]], claims: dict[str, list[
         "ratio_million_to_ten_thousand": round(statistics.median(a[0] / b[0] for a, b in pairs), 3),
         "ratio_claim_p50": round(percentile(claims["large"], 50) / percentile(claims["small"], 50), 3),
         "ratio_worker_memory": round(memory["large"] / memory["small"], 3),
-        **{f"rows_per_second_{name}": round(statistics.median(rate for rate, _ in runs)) for name, runs in done.items()},
+        **{f"rows_per_second_{name}": round(statistics.median(run[0] for run in runs)) for name, runs in done.items()},
         **{f"claim_p50_ms_{name}": round(percentile(times, 50) * 1000, 3) for name, times in claims.items()},
         **{f"claim_p99_ms_{name}": round(percentile(times, 99) * 1000, 3) for name, times in claims.items()},
         **{f"worker_mb_{name}": round(value, 1) for name, value in memory.items()},
@@ -166,9 +167,7 @@ def _deliver(found: Stage, name: str, size: int, due: int) -> tuple[float, float
     _ready(size, due)
     connection_id = registry.connection("crm").pk
     url = found.postgres.url.rsplit("/", 1)[0] + f"/{name}"
-    worker = found.worker(
-        name, "--pool=prefork", "--concurrency=1", CRUDSYNC_THREADS=str(THREADS), DATABASE_URL=url
-    )
+    worker = found.worker(name, "--pool=prefork", "--concurrency=1", CRUDSYNC_THREADS=str(THREADS), DATABASE_URL=url)
     try:
         wake.heard(connection_id)
         wake.ring([connection_id])

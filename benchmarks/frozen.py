@@ -1,10 +1,10 @@
 """What a save costs while Redis is frozen (SIGSTOP): PostgreSQL with its fsync, the doorbell on.
 
-Run ``python -m benchmarks.frozen [--saves 400] [--every-ms 20] [--rounds 3] [--json]``. Saves of a web process, one every
-20 ms: a round with Redis as it should be, then one with Redis frozen, in turn. A fresh process saves in each, so that
-each meets a frozen Redis for the first time. ``p99_s_frozen`` is of all saves while it is frozen, ``worst_s_frozen`` the
-slowest of all. ``ratio_after_first_failure`` is the 99th percentile after the first save that failed to ring, over that
-of the round before: the median of the rounds.
+Run ``python -m benchmarks.frozen [--saves 400] [--every-ms 20] [--rounds 3] [--json]``. Saves of a web process, one
+every 20 ms: a round with Redis as it should be, then one with Redis frozen, in turn. A fresh process saves in each, so
+that each meets a frozen Redis for the first time. ``p99_s_frozen`` is of all saves while it is frozen,
+``worst_s_frozen`` the slowest of all. ``ratio_after_first_failure`` is the 99th percentile after the first save that
+failed to ring, over that of the round before: the median of the rounds.
 """
 
 from __future__ import annotations

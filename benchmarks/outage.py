@@ -4,15 +4,16 @@ Run ``python -m benchmarks.outage [--rows 10000] [--minutes 10] [--limit 150] [-
 connections are refused, closed without an answer, or every call is answered 503. After the last one the remote is there
 again, and a real worker with beat delivers all within the limit.
 
-Virtual time: whatever decides here is a row's time compared with the database's clock, so n seconds pass by moving every
-time in crudsync's tables back by n. Between two moves real drains of this process do real calls; the clock is moved to
-the first sweep (one every 5 s) at which the gate opens or an object is due, and in between no sweep would find anything
-to do. The limiter's clock is Redis's own and is not moved: its bucket is never fuller than it would be. The time inside
-an intent is not moved either: ten minutes are nothing to a key that lives a day. For credit, the first seconds of an
-outage are measured in real time, too, with a real worker and beat: ``calls_first_real`` beside ``calls_first_virtual``.
+Virtual time: whatever decides here is a row's time compared with the database's clock, so n seconds pass by moving
+every time in crudsync's tables back by n. Between two moves real drains of this process do real calls; the clock is
+moved to the first sweep (one every 5 s) at which the gate opens or an object is due, and in between no sweep would find
+anything to do. The limiter's clock is Redis's own and is not moved: its bucket is never fuller than it would be. The
+time inside an intent is not moved either: ten minutes are nothing to a key that lives a day. For credit, the first
+seconds of an outage are measured in real time, too, with a real worker and beat: ``calls_first_real`` beside
+``calls_first_virtual``.
 
-An object is dead once its attempts are used up and it is dirty for longer than ``max_age``, which here is 30 s and not an
-hour: an attempt that the outage cost an object would show.
+An object is dead once its attempts are used up and it is dirty for longer than ``max_age``, which here is 30 s and not
+an hour: an attempt that the outage cost an object would show.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def run(rows: int = 10_000, minutes: float = 10.0, limit: int = 150, real_s: flo
             figures |= {f"calls_{kind}": len(times), f"dead_{kind}": _count("dead"), f"attempts_{kind}": _attempts()}
             if kind == KINDS[-1]:
                 figures["calls_first_virtual"] = bisect.bisect_right(times, real_s)
-                figures |= _recover(found, url, rows, limit)
+                figures |= _recover(found, url, limit)
             _clear()
     calls = max(figures[f"calls_{kind}"] for kind in KINDS)
     dead = max(figures[f"dead_{kind}"] for kind in KINDS) + figures["dead_at_the_end"]
@@ -86,7 +87,6 @@ def _fill(rows: int) -> None:
 def _leave(url: str, kind: str) -> None:
     """Take the remote away, or ("") bring it back."""
     from sync import registry
-    from sync.models import Connection
 
     base_url = f"http://{LOOPBACK}:{free_port()}/" if kind == "refused" else ""
     row = registry.connection("crm")
@@ -144,7 +144,7 @@ def pass_time(seconds: float) -> None:
             model._default_manager.update(**{name: F(name) - dt.timedelta(seconds=seconds) for name in names})
 
 
-def _recover(found: Stage, url: str, rows: int, limit: int) -> dict[str, Any]:
+def _recover(found: Stage, url: str, limit: int) -> dict[str, Any]:
     """Bring the remote back, wait for the gate in virtual time, deliver all with a worker, and judge its calls."""
     from sync import registry, wake
     from sync.models import Binding
@@ -194,7 +194,7 @@ def _real(found: Stage, url: str, rows: int, seconds: float) -> int:
     try:
         wake.heard(connection_id)
         wake.ring([connection_id])
-        wait_until(lambda: Operation.objects.exists(), 60)
+        wait_until(Operation.objects.exists, 60)
         time.sleep(seconds)
         return Operation.objects.count()
     finally:

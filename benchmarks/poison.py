@@ -1,12 +1,13 @@
 """One poison object of each kind among 10,000 healthy ones: how much later the healthy ones arrive.
 
-Run ``python -m benchmarks.poison [--rows 10000] [--limit 150] [--drains 1] [--rounds 1] [--json]``. All are due at once;
-a prefork worker of four processes and beat deliver them to a remote with a limit (calls a second), once without poison
-and once with it, in turn. Counted is the time from the first ring until the remote has the object, and ``ratio_p99`` is
-that of its 99th percentile over the healthy ones. The poison, spread over the queue: hooks that raise, kill their
-process, never return, or take longer than the send window; objects that are refused (422), fail (500) for ever, are
-answered with 12 MB, a byte now and then, not at all, with HTML, or with the id of another object; and a child whose
-parent never comes.
+Run ``python -m benchmarks.poison [--rows 10000] [--limit 150] [--drains 1] [--rounds 1] [--json]``. All are due at
+once; a prefork worker of four processes and beat deliver them to a remote with a limit (calls a second), once without
+poison and once with it, in turn. Counted is the time from the first ring until the remote has the object, and
+``ratio_p99`` is that of its 99th percentile over the healthy ones.
+
+The poison, spread over the queue: hooks that raise, kill their process, never return, or take longer than the send
+window; objects that are refused (422), fail (500) for ever, are answered with 12 MB, a byte now and then, not at all,
+with HTML, or with the id of another object; and a child whose parent never comes.
 """
 
 from __future__ import annotations
@@ -136,8 +137,11 @@ def _ends(poison: bool, worker: Any) -> dict[str, str]:
         raise RuntimeError(f"poison without a reason\n{worker.tail()}")
     ids = dict(Patient.objects.filter(name__in=_names()).values_list("pk", "name"))
     rows = Binding.objects.values_list("object_type", "object_id", "state", "code")
-    named = {(ids.get(int(id_), "") if type_ == "patient" else "orphan"): f"{state} {code}" for type_, id_, state, code in rows}
-    return {name: end for name, end in named.items() if name}
+    ends = {}
+    for object_type, object_id, state, code in rows:
+        if name := "orphan" if object_type == "visit" else ids.get(int(object_id), ""):
+            ends[name] = f"{state} {code}".strip()
+    return ends
 
 
 def _arrivals(calls: list[list[Any]]) -> dict[str, float]:

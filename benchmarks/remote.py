@@ -43,7 +43,7 @@ class State:
         self.keys: dict[bytes, int] = {}
         self.ids = itertools.count(1)
         self.last: Any = 0
-        self.rng = random.Random(1)  # noqa: S311 - which calls fail, not a secret
+        self.rng = random.Random(1)
 
     def id_for(self, key: bytes) -> int:
         """The id of a create: the same for the same key."""
@@ -87,14 +87,17 @@ class Handler(socketserver.StreamRequestHandler):
         if name in POISON:
             state.calls.append((time.monotonic(), method, name, -1))
             return POISON[name](self)
-        key = KEY.search(head)
         sick = state.rng.random() < state.mood["sick"]
         applied = not sick or state.rng.random() < 0.5
         status = 201 if method == "POST" else 204 if method == "DELETE" else 200
-        id_ = (state.id_for(key[1] if key else b"") if method == "POST" else path.rsplit("/")[-1]) if applied else None
+        id_ = self._id(method, path, head) if applied else None
         state.calls.append((time.monotonic(), method, name, 500 if sick else status))
         state.last = id_ or state.last
         return self._say(500, {"error": "sick"}) if sick else self._say(status, {"id": id_})
+
+    def _id(self, method: str, path: str, head: bytes) -> Any:
+        key = KEY.search(head)
+        return state.id_for(key[1] if key else b"") if method == "POST" else path.rpartition("/")[2]
 
     def _control(self, path: str, body: bytes) -> bool:
         if path == "/__mood__":

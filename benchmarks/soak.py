@@ -2,9 +2,9 @@
 
 Run ``python -m benchmarks.soak [--minutes 30] [--rate 3] [--json]``. A prefork worker of two processes, beat, and this
 process, which saves: a third each new rows, edits and deletes, so that the population is steady. The remote answers
-one call in a hundred with 500, half of these after it applied them. What is kept for days is kept for a ninth of the run, and pruned four times as
-often. Every few seconds a sample is taken; judged is the second half of the run, by Theil–Sen's slope:
-``growth_…`` is the growth over that half as a share of the median, ``growth_most`` the largest of them.
+one call in a hundred with 500, half of these after it applied them. What is kept for days is kept for a ninth of the
+run, and pruned four times as often. Every few seconds a sample is taken; judged is the second half of the run, by
+Theil–Sen's slope: ``growth_…`` is the growth over that half as a share of the median, ``growth_most`` the largest.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def run(minutes: float = 30.0, rate: float = 3.0) -> dict[str, Any]:
         finally:
             beat.stop()
             worker.stop()
-        return {**judged(samples), **_more(found, samples), "saves": saves, "saves_per_second": round(saves / seconds, 2)} | left  # fmt: skip
+        more = {"samples": len(samples), "saves": saves, "saves_per_second": round(saves / seconds, 2)}
+        return {**judged(samples), **_pruned(), **more, **left}
 
 
 def mood(url: str, **values: Any) -> None:
@@ -103,7 +104,7 @@ def _saves() -> Iterator[None]:
     """Save a new row, edit one, or delete one, each time that it is asked."""
     from benchmarks.crm.models import Contact
 
-    rng = random.Random(1)  # noqa: S311 - which row comes next, not a secret
+    rng = random.Random(1)
     numbers = itertools.count()
     rows: list[Any] = []
     while True:
@@ -167,8 +168,8 @@ def _settled(worker: Process) -> dict[str, int]:
     return {"rows": Contact.objects.count(), "synced": synced, "stuck": stuck}
 
 
-def _more(found: Stage, samples: list[Mapping[str, float]]) -> dict[str, Any]:
-    """Return what was pruned, of how many, and how often a child was replaced."""
+def _pruned() -> dict[str, Any]:
+    """Return how many rows were made, and how many pruned."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -181,7 +182,7 @@ def _more(found: Stage, samples: list[Mapping[str, float]]) -> dict[str, Any]:
              "results": "django_celery_results_taskresult"}  # fmt: skip
     counts = {f"{short}_made": tables[table][0] for short, table in names.items()}
     pruned = {f"{short}_pruned": tables[table][1] for short, table in names.items()}
-    return {**counts, **pruned, "samples": len(samples)}
+    return {**counts, **pruned}
 
 
 def main() -> None:

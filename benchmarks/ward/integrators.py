@@ -57,7 +57,10 @@ class WardIntegrator(CrudIntegrator):
         return {
             "patient": ObjectType(model=Patient, endpoint="patients", **keyed),
             "visit": ObjectType(
-                model=Visit, endpoint="visits", fields=[Map("name"), Map("patient", "patient_id", via="patient")], **keyed
+                model=Visit,
+                endpoint="visits",
+                fields=[Map("name"), Map("patient", "patient_id", via="patient")],
+                **keyed,
             ),
         }
 

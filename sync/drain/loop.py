@@ -140,8 +140,9 @@ class Drain:
 
     def _claim(self, passage: Passage) -> list[Claimed]:
         self._planner_for(passage)
-        limit = 1 if passage.let is Pass.PROBE else self._batch(passage)
-        claimed = bindings.claim(self.connection_id, limit, self._lease_s())
+        probe = passage.let is Pass.PROBE
+        limit = 1 if probe else self._batch(passage)
+        claimed = bindings.claim(self.connection_id, limit, self._lease_s(), probe=probe)
         self.tally.claimed += len(claimed)
         point("claimed")
         return claimed
