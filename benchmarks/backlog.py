@@ -83,10 +83,11 @@ def run(large: int = 1_000_000, small: int = 10_000, due: int = 2000, rounds: in
             for name, size in sizes.items():
                 claims[name] += _claims(name, size, due)
                 done[name].append(_deliver(found, name, size, due))
-    return {**_figures(done, claims), **{f"fill_{name}_s": round(value, 1) for name, value in filled.items()}}
+    return {**compared(done, claims), **{f"fill_{name}_s": round(value, 1) for name, value in filled.items()}}
 
 
-def _figures(done: dict[str, list[tuple[float, float]]], claims: dict[str, list[float]]) -> dict[str, Any]:
+def compared(done: dict[str, list[tuple[float, float]]], claims: dict[str, list[float]]) -> dict[str, Any]:
+    """Return the figures of objects a second and megabytes by round, and of seconds by claim."""
     pairs = list(zip(done["large"], done["small"], strict=True))
     memory = {name: statistics.median(mb for _, mb in runs) for name, runs in done.items()}
     return {
@@ -125,6 +126,7 @@ def _fill(name: str, size: int) -> float:
         cursor.execute(CONTACTS, [size])
         cursor.execute(BINDINGS, [registry.connection("crm").pk])
         cursor.execute("VACUUM ANALYZE")
+        cursor.execute("CHECKPOINT")
     _use("postgres")
     return time.monotonic() - began
 
@@ -139,7 +141,6 @@ def _ready(size: int, due: int) -> None:
         if cursor.rowcount != due:
             raise RuntimeError(f"{cursor.rowcount} objects are due, not {due}")
         cursor.execute("VACUUM ANALYZE crudsync_binding")
-        cursor.execute("CHECKPOINT")
 
 
 def _claims(name: str, size: int, due: int) -> list[float]:

@@ -94,7 +94,7 @@ def _deliver(found: Stage, url: str, rows: int, *, poison: bool) -> tuple[list[f
         wake.heard(connection_id)
         wake.ring([connection_id])
         _until_healthy(rows, worker)
-        arrived = _arrivals(_calls(url)[before:])
+        arrived = arrivals(_calls(url)[before:])
         ends = _ends(poison, worker)
     finally:
         beat.stop()
@@ -144,7 +144,7 @@ def _ends(poison: bool, worker: Any) -> dict[str, str]:
     return ends
 
 
-def _arrivals(calls: list[list[Any]]) -> dict[str, float]:
+def arrivals(calls: list[list[Any]]) -> dict[str, float]:
     """When each healthy object was first taken, by name."""
     found: dict[str, float] = {}
     for at, _, name, status in calls:
