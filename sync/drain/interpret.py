@@ -33,6 +33,10 @@ logger = logging.getLogger("crudsync.drain")
 RENEWALS = 1
 """How often one drain renews refused credentials, without a success between, before it shuts the gate."""
 
+OWN = 2
+"""An object that failed so often by its own fault says nothing of its connection any more: a handful of objects that
+can never be sent would shut the gate for all others. (What a failing connection costs is given back.)"""
+
 
 class Interpreter:
     """Reads answers for one drain of one connection.
@@ -201,6 +205,8 @@ class Interpreter:
     def _failed(self, item: Attempt, outcome: Outcome) -> bool:
         if self.shut:  # it was under way when the gate was shut
             return True
+        if item.plan.claim.attempts >= OWN and not self.probing:
+            return False
         if self.breaker.failed(item.plan.claim.id):
             self._blameless.extend(self.breaker.streak[:-1])
             self.breaker.succeeded()

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sync import bindings, conf, ratelimit, registry, wake
 from sync.bindings import Claimed
@@ -91,6 +92,9 @@ class Drain:
         self._planner: Planner | None = None
         self._hand: list[Claimed] = []
         self._probing = False
+        self._slot: slots.Held | None = None
+        self._slot_until = 0.0
+        self._aside = False
 
     def run(self) -> Report:
         """Intake, then send inside a slot, then look once more."""
@@ -100,21 +104,21 @@ class Drain:
         if passage.let is Pass.SHUT:
             self.shut = "paused" if passage.connection.paused else "gate"
             return self._report(more=False)
-        slot = slots.take(passage.connection, self._lease_s())
-        if slot is None:
+        self._slot = slots.take(passage.connection, self._slot_s())
+        if self._slot is None:
             gate.give_back(passage)
             self.shut = "slot"
             return self._report(more=False)
         try:
-            self._work(passage, slot)
+            self._work(passage)
         except Exception as error:  # ours, a hook's outside an object, a bad deployment's
             failure.failed(self.connection_id, self._hand, error, probing=self._probing)
             raise
         finally:
-            slots.give_back(slot)
+            slots.give_back(self._slot)
         return self._report(more=self._look_again())
 
-    def _work(self, passage: Passage | None, slot: slots.Held) -> None:
+    def _work(self, passage: Passage | None) -> None:
         while passage is not None and passage.let is not Pass.SHUT:
             began = time.monotonic()  # from before the claim: the leases end no earlier than is reckoned here
             self._probing = passage.let is Pass.PROBE
@@ -123,16 +127,32 @@ class Drain:
                 with self._planner_for(passage).speaker().writing():
                     self._deliver(passage, claimed, began)
                 self._hand = []
-                slots.extend(slot, self._lease_s())
                 if self.shut or self.next_token_s is not None:
                     return
             else:
                 gate.give_back(passage)
                 if not self._wait():
                     return
-            if time.monotonic() >= self.slice_end:
+            if time.monotonic() >= self.slice_end or self._aside or not self._keep_slot():
                 return
             passage = self._enter()
+
+    def _keep_slot(self) -> bool:
+        """Extend the slot where half of its time is over; False where another drain has it by now."""
+        if self._slot is None or time.monotonic() + self._slot_s() / 2 < self._slot_until:
+            return True
+        self._slot_until = time.monotonic() + self._slot_s()
+        return slots.extend(self._slot, self._slot_s())
+
+    def _tick(self, passage: Passage, delivery: Delivery) -> None:
+        """Keep the slot while calls are under way; make way for another drain where only a few lag behind."""
+        self._keep_slot()
+        if self._slot is None or self._aside or not delivery.lags:
+            return
+        aside = slots.step_aside(self._slot, passage.connection, self._slot_s())
+        if aside is not None:
+            self._slot, self._aside = aside, True
+            wake.ring([self.connection_id])
 
     def _enter(self, *, rung: bool = False) -> Passage | None:
         """Take in what came, and ask the gate; None where the connection is not one of this process."""
@@ -148,8 +168,9 @@ class Drain:
 
     def _claim(self, passage: Passage) -> list[Claimed]:
         self._planner_for(passage)
-        limit = 1 if passage.let is Pass.PROBE else self._batch(passage)
-        claimed = self._hand = bindings.claim(self.connection_id, limit, self._lease_s())
+        probe = passage.let is Pass.PROBE
+        limit = 1 if probe else self._batch(passage)
+        claimed = self._hand = bindings.claim(self.connection_id, limit, self._lease_s(), probe=probe)
         self.tally.claimed += len(claimed)
         point("claimed")
         return claimed
@@ -194,6 +215,7 @@ class Drain:
             tally=self.tally,
             latency_s=self._call_s,
             apart=len(planner.limits()) > 1,
+            tick=partial(self._tick, passage),
         )
         calls = self.tally.calls
         try:
@@ -235,6 +257,10 @@ class Drain:
         """Until then no request of a claim made now is under way: the longest deadline of its calls counts."""
         timeout_s = self.settings.timeout_s if self._planner is None else self._planner.speaker().deadline_s()
         return self.settings.window_s + timeout_s + self.settings.settle_s
+
+    def _slot_s(self) -> float:
+        """A drain that is at work extends its slot all the time: one that died or hangs in a hook soon loses it."""
+        return self.settings.window_s
 
     def _wait(self) -> bool:
         """Wait a little where something is due before the slice ends; False where nothing is."""

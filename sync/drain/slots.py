@@ -15,7 +15,7 @@ from sync.models.database import UNFLUSHED, alias, is_postgres
 TAKE = f"""
 UPDATE crudsync_slot SET holder = %s, expires_at = statement_timestamp() + make_interval(secs => %s)
 WHERE id = (SELECT id FROM crudsync_slot
-            WHERE connection_id = %s AND number < %s AND expires_at <= statement_timestamp()
+            WHERE connection_id = %s AND number >= %s AND number < %s AND expires_at <= statement_timestamp()
             ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED) AND {UNFLUSHED}
 RETURNING id
 """  # noqa: S608 - a constant of ours
@@ -36,20 +36,32 @@ class Held:
 
 def take(connection: Connection, ttl_s: float) -> Held | None:
     """Take a free slot for so many seconds, None where all are taken."""
+    return _take(connection, ttl_s, range(connection.drains))
+
+
+def step_aside(slot: Held, connection: Connection, ttl_s: float) -> Held | None:
+    """Give a slot back for the one that a connection has beside its own; None, and it is kept, where that is taken."""
+    aside = _take(connection, ttl_s, range(connection.drains, connection.drains + 1))
+    if aside is not None:
+        give_back(slot)
+    return aside
+
+
+def _take(connection: Connection, ttl_s: float, numbers: range) -> Held | None:
     using = alias()
     holder = secrets.token_hex(16)
     if is_postgres(using):  # in one step: a slot is taken before anything is sent
         with connections[using].cursor() as cursor:
-            cursor.execute(TAKE, [holder, ttl_s, connection.pk, connection.drains])
+            cursor.execute(TAKE, [holder, ttl_s, connection.pk, numbers.start, numbers.stop])
             if found := cursor.fetchone():
                 return Held(id=found[0], holder=holder)
     at = now(using)
     until = at + dt.timedelta(seconds=ttl_s)
-    free = Slot.objects.using(using).filter(connection=connection, number__lt=connection.drains, expires_at__lte=at)
+    free = Slot.objects.using(using).filter(connection=connection, number__in=numbers, expires_at__lte=at)
     for id_ in free.order_by("number").values_list("pk", flat=True):
         if Slot.objects.using(using).filter(pk=id_, expires_at__lte=at).update(holder=holder, expires_at=until):
             return Held(id=id_, holder=holder)
-    return _make(connection, holder, until, using)
+    return _make(connection, numbers, holder, until, using)
 
 
 def extend(slot: Held, ttl_s: float) -> bool:
@@ -74,11 +86,11 @@ def _keep(slot: Held, holder: str, ttl_s: float) -> bool:
     )
 
 
-def _make(connection: Connection, holder: str, until: dt.datetime, using: str) -> Held | None:
+def _make(connection: Connection, numbers: range, holder: str, until: dt.datetime, using: str) -> Held | None:
     slots = Slot.objects.using(using)
-    numbers = set(slots.filter(connection=connection).values_list("number", flat=True))
-    for number in range(connection.drains):
-        if number in numbers:
+    there = set(slots.filter(connection=connection).values_list("number", flat=True))
+    for number in numbers:
+        if number in there:
             continue
         row, made = slots.get_or_create(
             connection=connection, number=number, defaults={"holder": holder, "expires_at": until}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from sync import conf, registry, wake
 from sync.drain.intake import intake
@@ -57,7 +57,7 @@ def _open(at: dt.datetime, using: str) -> list[Connection]:
         Q(blocked_until__gt=at) | Q(next_token_at__gt=soon) | Q(blocked_until__isnull=False, probe_until__gt=at)
     )
     busy: dict[int, int] = {}
-    taken = Slot.objects.using(using).filter(expires_at__gt=at)
+    taken = Slot.objects.using(using).filter(expires_at__gt=at, number__lt=F("connection__drains"))
     for connection_id in taken.values_list("connection_id", flat=True):
         busy[connection_id] = busy.get(connection_id, 0) + 1
     rows = Connection.objects.using(using).filter(paused=False, integrator__in=list(registry.integrators()))

@@ -235,8 +235,8 @@ def test_the_send_window_counts_from_before_the_claim(
 ) -> None:
     claim = bindings.claim
 
-    def stopped(*args: Any) -> Any:
-        found = claim(*args)
+    def stopped(*args: Any, **options: Any) -> Any:
+        found = claim(*args, **options)
         if found:
             time.sleep(0.3)  # the process is suspended right after its claim
         return found
@@ -255,7 +255,12 @@ def test_a_lease_outlasts_the_longest_deadline_of_its_calls(
     integrator.deadline_s = lambda self: 90.0  # type: ignore[method-assign]
     leases: list[float] = []
     claim = bindings.claim
-    monkeypatch.setattr(loop.bindings, "claim", lambda c, n, lease_s: leases.append(lease_s) or claim(c, n, lease_s))
+
+    def noting(connection_id: int, limit: int, lease_s: float, **options: Any) -> Any:
+        leases.append(lease_s)
+        return claim(connection_id, limit, lease_s, **options)
+
+    monkeypatch.setattr(loop.bindings, "claim", noting)
     Group.objects.create(name="a")
     deliver()
     assert min(leases) == 100.0

@@ -11,6 +11,7 @@ from django.utils import timezone
 from sync.drain import Report, gate, slots
 from sync.drain.breaker import Breaker
 from sync.drain.gate import Pass
+from sync.drain.intake import intake
 from sync.exceptions import ConnectFailed
 from sync.models import Binding, Connection, Gate, State
 from sync.types import RetryPolicy
@@ -158,6 +159,35 @@ def test_a_failing_probe_is_not_counted_against_its_object(
     assert remote.names() == ["a"]
 
 
+def test_the_probe_goes_to_an_object_that_has_not_failed_by_itself(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    bad = Group.objects.create(name="bad")
+    deliver()
+    bad.name = "worse"
+    bad.save()
+    intake()
+    Binding.objects.update(attempts=3, state=State.RETRYING)
+    Group.objects.create(name="good")
+    gate.shut(connection.pk, 30.0, "for a test")
+    remote.faults = [lambda remote, request: status(500)(remote, request) if b"worse" in request.body else None]
+    hurry(connection)
+    deliver()
+    assert "good" in remote.names()
+    assert there(connection).blocked_until is None
+
+
+def test_a_probe_has_to_do_with_what_has_failed_where_nothing_else_is_due(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    group = Group.objects.create(name="a")
+    intake()
+    Binding.objects.update(attempts=3, state=State.RETRYING)
+    gate.shut(connection.pk, 30.0, "for a test")
+    deliver()
+    assert remote.names() == [group.name]
+
+
 # --- what opens it ---------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +227,19 @@ def test_a_success_between_ends_a_streak(
     assert len(there(connection).streak) == 4
     deliver()
     assert there(connection).streak == []
+
+
+def test_objects_that_failed_by_themselves_before_shut_no_gate_for_the_others(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    for number in range(6):
+        Group.objects.create(name=f"g{number}")
+    intake()
+    Binding.objects.update(attempts=2, state=State.RETRYING)
+    remote.faults = [status(500)] * 6
+    assert deliver().shut == ""
+    assert there(connection).streak == []
+    assert set(Binding.objects.values_list("attempts", flat=True)) == {3}
 
 
 # --- the breaker -----------------------------------------------------------------------------------------------------

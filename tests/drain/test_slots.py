@@ -1,9 +1,19 @@
 from __future__ import annotations
 
-import pytest
+import threading
+from collections.abc import Callable
+from typing import Any
 
-from sync.drain import slots
-from sync.models import Connection, Slot
+import pytest
+from django.contrib.auth.models import Group
+
+from sync import drain as draining
+from sync.drain import Report, delivery, loop, slots
+from sync.drain.intake import intake
+from sync.models import Binding, Connection, Slot
+from tests.drain.memory import Fault, MemoryIntegrator, MemoryRemote
+
+Deliver = Callable[..., Report]
 
 pytestmark = pytest.mark.django_db
 
@@ -45,3 +55,103 @@ def test_fewer_drains_leave_the_higher_slots_alone(connection: Connection) -> No
     connection.drains = 1
     assert slots.take(connection, 60.0) is not None
     assert slots.take(connection, 60.0) is None
+
+
+# --- beside the slots ------------------------------------------------------------------------------------------------
+
+
+def test_one_drain_of_a_connection_may_step_aside_and_leaves_its_slot_to_another(connection: Connection) -> None:
+    first = slots.take(connection, 60.0)
+    assert first is not None
+    aside = slots.step_aside(first, connection, 60.0)
+    assert aside is not None
+    second = slots.take(connection, 60.0)
+    assert second is not None
+    assert second.id == first.id
+    assert slots.step_aside(second, connection, 60.0) is None  # there is one such place
+    assert slots.extend(second, 60.0)
+    slots.give_back(aside)
+    assert slots.step_aside(second, connection, 60.0) is not None
+
+
+def test_a_connection_with_a_drain_aside_is_rung_all_the_same(connection: Connection) -> None:
+    held = slots.take(connection, 60.0)
+    assert held is not None
+    slots.step_aside(held, connection, 60.0)
+    Group.objects.create(name="a")
+    assert draining.sweep().rung == (connection.pk,)
+
+
+class Way:
+    """Whether a drain makes way for another, and whether that one would have a slot then."""
+
+    def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connection = connection
+        self.made = threading.Event()
+        self.taken: list[slots.Held | None] = []
+        monkeypatch.setattr(delivery, "LAG_S", 0.05)
+        monkeypatch.setattr(loop.wake, "ring", self.ring)
+
+    def ring(self, ids: Any) -> None:
+        if self.connection.pk in ids and not self.made.is_set():
+            self.taken.append(slots.take(self.connection, 60.0))
+            self.made.set()
+
+
+def lasting(event: threading.Event, seconds: float) -> Fault:
+    """A call that lasts until the event, or for so many seconds."""
+
+    def fault(remote: MemoryRemote, request: Any) -> None:
+        event.wait(seconds)
+
+    return fault
+
+
+def test_a_drain_that_waits_for_one_call_that_failed_before_makes_way(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Group.objects.create(name="slow")
+    intake()
+    Binding.objects.update(attempts=1)
+    way = Way(connection, monkeypatch)
+    remote.faults = [lasting(way.made, 5)]
+    assert deliver().succeeded == 1
+    assert way.taken
+    assert way.taken[0] is not None
+
+
+def test_a_drain_does_not_make_way_for_the_first_call_of_an_object(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Group.objects.create(name="slow")
+    way = Way(connection, monkeypatch)
+    remote.faults = [lasting(way.made, 1)]
+    assert deliver().succeeded == 1  # as long as nobody knows whether the whole remote is slow
+    assert not way.taken
+
+
+def test_a_slot_is_kept_while_a_call_lasts(
+    integrator: type[MemoryIntegrator],
+    remote: MemoryRemote,
+    connection: Connection,
+    deliver: Deliver,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "window_s": 0.4}
+    extended = threading.Event()
+    extend = slots.extend
+    times: list[float] = []
+
+    def noting(held: slots.Held, ttl_s: float) -> bool:
+        times.append(ttl_s)
+        if len(times) > 2:
+            extended.set()
+        return extend(held, ttl_s)
+
+    monkeypatch.setattr(slots, "extend", noting)
+    remote.faults = [lasting(extended, 10)]
+    Group.objects.create(name="a")
+    assert deliver().succeeded == 1
+    assert extended.is_set()
+    assert set(times) == {0.4}
