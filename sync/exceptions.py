@@ -12,6 +12,7 @@ Each class says what the caller should do::
     │   ├── PayloadError              the payload cannot be built: a hook raised, or a value has no JSON form
     │   ├── ParentNotSynced           wait: .parent has to be at the remote first
     │   └── NotSyncable               this object is not one of a registered model, or not saved yet
+    ├── ReasonMissing                 say why: what hides a failure is recorded with its reason
     ├── InTransaction                 call again outside transaction.atomic()
     ├── ObjectBusy                    another worker holds the object: try again later
     ├── RateLimitExceeded             wait .retry_after_s, then try again: our own bucket is empty
@@ -129,6 +130,12 @@ class NotSyncable(ObjectError):
     """This object belongs to no registered model, or is not saved."""
 
     code = "not_syncable"
+
+
+class ReasonMissing(CrudSyncError):
+    """Dead letters were to be ignored without a reason."""
+
+    code = "reason_missing"
 
 
 class InTransaction(CrudSyncError):

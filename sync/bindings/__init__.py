@@ -2,6 +2,7 @@
 
 from sync.bindings.ask import FIRST, ROWLESS, ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
+from sync.bindings.letters import Letter, blame, ignore
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
@@ -12,9 +13,11 @@ __all__ = [
     "ROWLESS",
     "Claimed",
     "Fold",
+    "Letter",
     "Mark",
     "Settlement",
     "ask",
+    "blame",
     "bury",
     "by_remote_id",
     "claim",
@@ -25,6 +28,7 @@ __all__ = [
     "forget_first",
     "give_back",
     "hold",
+    "ignore",
     "learn",
     "mark",
     "marking",

@@ -132,7 +132,7 @@ def name_row(binding_id: int, object_id: str) -> bool:
     """
     rows = Binding.objects.using(alias()).filter(pk=binding_id, object_id__startswith=FIRST)
     values = {"due_at": None, "state": State.SYNCED, "dirty_since": None, "code": "", "detail": ""}
-    return bool(rows.update(object_id=object_id, **values))
+    return bool(rows.update(object_id=object_id, cause=None, ignored="", **values))
 
 
 def forget_first(connection_id: int, object_type: str, object_id: str) -> None:
