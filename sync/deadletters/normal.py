@@ -7,7 +7,7 @@ import re
 QUOTED = re.compile(
     r'"(?:[^"\\]|\\.)*"'
     r"|“[^”]*”|‘[^’]*’|«[^»]*»|`[^`]*`"
-    r"|(?<!\w)'(?:[^']|'(?=\w))*'(?!\w)"  # an apostrophe within a word opens nothing
+    r"|(?<![\w#])'(?:[^']|'(?=[\w#]))*'(?![\w#])"  # an apostrophe within a word opens nothing
 )
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 UUID = re.compile(r"(?<!\w)[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)")

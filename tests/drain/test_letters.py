@@ -203,15 +203,6 @@ def test_a_success_asks_nothing_of_causes(deliver: Deliver) -> None:
     assert not [query["sql"] for query in queries if "crudsync_cause" in query["sql"]]
 
 
-def test_a_batch_of_failures_counts_its_causes_at_once(refused: Callable[[int], list[Group]]) -> None:
-    with CaptureQueriesContext(database) as queries:
-        refused(20)
-    written = [q["sql"] for q in queries if "crudsync_cause" in q["sql"] and q["sql"].startswith(("INSERT", "UPDATE"))]
-    batches = -(-20 // 4)  # what the in-memory senders can answer apart
-    assert 0 < len(written) <= 2 * batches
-    assert Cause.objects.get().count == 20
-
-
 @pytest.mark.parametrize("error", [DatabaseError("gone"), ValueError("NUL")])
 def test_a_cause_that_cannot_be_recorded_changes_no_outcome(
     error: Exception,
