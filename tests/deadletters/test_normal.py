@@ -96,3 +96,8 @@ def test_plain_words_stay_as_they_are(said: list[str]) -> None:
     text = " ".join(said)
     if not re.search("(?i)jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|[0-9a-f]{16}", text):
         assert without_values(text) == text
+
+
+@pytest.mark.parametrize("said", ["x" * 10**6, "x@" * 10**5, "'a" * 10**5, "a." * 10**5, "1 " * 10**5, '"\\' * 10**5])
+def test_a_text_of_any_length_is_cut_before_it_is_looked_at(said: str) -> None:
+    assert without_values(said) == without_values(said[:1000])
