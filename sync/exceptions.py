@@ -13,6 +13,7 @@ Each class says what the caller should do::
     │   ├── ParentNotSynced           wait: .parent has to be at the remote first
     │   ├── PingPong                  each send brings about the next: see what changes it
     │   └── NotSyncable               this object is not one of a registered model, or not saved yet
+    ├── ReasonMissing                 say why: what hides a failure is recorded with its reason
     ├── InTransaction                 call again outside transaction.atomic()
     ├── ObjectBusy                    another worker holds the object: try again later
     ├── RateLimitExceeded             wait .retry_after_s, then try again: our own bucket is empty
@@ -141,6 +142,12 @@ class PingPong(ObjectError):
     """Each send of the object brings about the next, and nobody has edited it."""
 
     code = "ping_pong"
+
+
+class ReasonMissing(CrudSyncError):
+    """Dead letters were to be ignored without a reason."""
+
+    code = "reason_missing"
 
 
 class InTransaction(CrudSyncError):

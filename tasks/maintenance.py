@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Task, shared_task
 
-from sync import bindings, conf, operations, outbox
+from sync import bindings, conf, deadletters, operations, outbox
 from sync.models.database import alias
 from sync.registry.integrators import labels
 
@@ -22,7 +22,7 @@ DAY_S = 86_400.0
 
 @shared_task(bind=True, name="crudsync.prune", **OPTIONS)
 def prune(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
-    """Remove operations, changes that nobody took, and bindings of vanished objects, by age."""
+    """Remove operations, changes that nobody took, bindings of vanished objects and causes of no letter, by age."""
     strange(self, more, unknown)
     settings = conf.current()
     if not settings.enabled:
@@ -34,6 +34,8 @@ def prune(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
         "operations": operations.prune(settings.keep_operations_days * DAY_S),
         "changes": changes,
         "bindings": bindings.prune(settings.keep_operations_days * DAY_S),
+        "letters": deadletters.adopt(),
+        "causes": deadletters.prune(settings.keep_operations_days * DAY_S),
     }
     if any(result.values()):
         keep(self, result)

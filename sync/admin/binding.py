@@ -12,13 +12,16 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from sync import bindings
 from sync.admin import show
 from sync.admin.forms import DoubtForm
+from sync.admin.letters import LetterActions
 from sync.admin.panel import Panel
+from sync.admin.permissions import RESYNC, REVEAL, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.admin.search import ObjectTypeFilter, named
 from sync.models import Binding, State
@@ -34,6 +37,8 @@ SHOWN: tuple[Any, ...] = (
     "remote_id",
     "status",
     "why",
+    "cause_link",
+    "ignored_for",
     "next_attempt",
     UNSENT_SINCE,
     LAST_SYNCED,
@@ -45,10 +50,11 @@ SHOWN: tuple[Any, ...] = (
     "agreed",
     "answered",
 )
+REVEALED = ("agreed", "answered")
 
 
 @admin.register(Binding)
-class BindingAdmin(ReadOnlyAdmin):
+class BindingAdmin(LetterActions, ReadOnlyAdmin):
     """Every object that was ever asked for, with its state, the reason, and its next attempt."""
 
     change_form_template = "crudsync/binding_form.html"
@@ -59,7 +65,15 @@ class BindingAdmin(ReadOnlyAdmin):
     search_help_text = _("The local id or the remote id, whole; end it with * to find those that begin with it.")
     fields = SHOWN
     readonly_fields = SHOWN
-    actions = ("resync_selected", "verify_selected")
+    actions = ("resync_selected", "verify_selected", "replay_selected", "ignore_selected", "unignore_selected")
+
+    def letters_of(self, queryset: QuerySet[Binding]) -> QuerySet[Binding]:
+        """Return those of the selected that are dead letters."""
+        return queryset.filter(cause__isnull=False)
+
+    def get_fields(self, request: HttpRequest, obj: Binding | None = None) -> Any:
+        """Return what is shown; payloads only to those who may read them."""
+        return [name for name in SHOWN if name not in REVEALED or may(request, REVEAL)]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Binding], search_term: str
@@ -77,8 +91,8 @@ class BindingAdmin(ReadOnlyAdmin):
         return [own, *super().get_urls()]
 
     def has_resync_permission(self, request: HttpRequest) -> bool:
-        """Whether this user may ask for objects again: whoever may change bindings."""
-        return request.user.has_perm("crudsync.change_binding")
+        """Whether this user may ask for objects again, and end doubts."""
+        return may(request, RESYNC)
 
     @admin.action(description=_("Resync selected: send the whole state again"), permissions=["resync"])
     def resync_selected(self, request: HttpRequest, queryset: QuerySet[Binding]) -> None:
@@ -134,6 +148,19 @@ class BindingAdmin(ReadOnlyAdmin):
     def why(self, obj: Binding) -> str:
         """Return why it stands there."""
         return show.reason(obj)
+
+    @admin.display(description=_("dead letter"))
+    def cause_link(self, obj: Binding) -> str:
+        """Return a link to what it has in common with others that fail alike."""
+        if obj.cause_id is None:
+            return show.NOTHING
+        url = show.admin_url(self.admin_site, "crudsync_cause_change", obj.cause_id)
+        return format_html('<a href="{}">{}</a>', url, obj.cause_id) if url else str(obj.cause_id)
+
+    @admin.display(description=_("ignored"))
+    def ignored_for(self, obj: Binding) -> str:
+        """Return why nobody need look at it."""
+        return obj.ignored or show.NOTHING
 
     @admin.display(description=_("next attempt"))
     def next_attempt(self, obj: Binding) -> str:

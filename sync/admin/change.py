@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from sync.admin import show
+from sync.admin.permissions import REVEAL, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.models import Change
 
@@ -17,3 +21,7 @@ class ChangeAdmin(ReadOnlyAdmin):
     change_form_template = "crudsync/record_form.html"
     list_display = ("__str__", "actor", "reason", show.at("created_at", _("when")))
     list_filter = ("kind",)
+
+    def get_fields(self, request: HttpRequest, obj: Change | None = None) -> Any:
+        """Return what is shown; what a deleted object held only to those who may read payloads."""
+        return [name for name in super().get_fields(request, obj) if name != "snapshot" or may(request, REVEAL)]

@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from sync.admin import show
 from sync.admin.forms import ConnectionForm, CredentialForm
+from sync.admin.permissions import PAUSE, SECRETS, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.exceptions import SecretError
 from sync.management.report import report, shown
@@ -61,8 +62,22 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return allowed and obj is not None and not Binding.objects.filter(connection=obj).exists()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> tuple[str, ...]:
-        """An account keeps its integrator and its name: the rows of its objects hang on them."""
-        return (*SHOWN, "integrator", "name") if obj else SHOWN
+        """An account keeps its integrator and its name: the rows of its objects hang on them.
+
+        Where its calls go is where its credentials go.
+        """
+        named = ("integrator", "name") if obj else ()
+        address = () if self.has_secrets_permission(request) else ("base_url",)
+        pause = () if self.has_pause_permission(request) else ("paused", "paused_reason")
+        return (*SHOWN, *named, *address, *pause)
+
+    def has_secrets_permission(self, request: HttpRequest) -> bool:
+        """Whether this user may set credentials, and say where they are sent."""
+        return may(request, SECRETS)
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        """Whether this user may pause and resume accounts."""
+        return may(request, PAUSE)
 
     def get_fieldsets(self, request: HttpRequest, obj: Connection | None = None) -> Any:
         """Say first how it stands; a new account does not stand anywhere yet."""
@@ -89,7 +104,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     def credentials_view(self, request: HttpRequest, connection_id: int) -> HttpResponse:
         """Set or remove one credential. No value is ever shown."""
         connection = self.get_object(request, str(connection_id))
-        if not self.has_change_permission(request, connection):
+        if not (self.has_secrets_permission(request) and self.has_view_permission(request, connection)):
             raise PermissionDenied
         if connection is None:
             raise Http404
@@ -114,6 +129,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Count once for the page."""
         obj: Connection | None = context.get("original")
+        context["crudsync_secrets"] = self.has_secrets_permission(request)
         if obj is not None:
             setattr(obj, COUNTED, report((obj,)).connections[0])
         return super().render_change_form(request, context, *args, **kwargs)
@@ -159,7 +175,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             return str(error)
         return ", ".join(names) or gettext("none of its own; those of the settings and the class are used")
 
-    @admin.action(description=_("Pause selected connections"), permissions=["change"])
+    @admin.action(description=_("Pause selected connections"), permissions=["pause"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Stop sending; changes are still taken in."""
         reason = f"by {request.user.get_username()}"[:200]
@@ -168,7 +184,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             self.log_change(request, row, "crudsync: paused")
         self._tell(request, queryset, paused=True)
 
-    @admin.action(description=_("Resume selected connections"), permissions=["change"])
+    @admin.action(description=_("Resume selected connections"), permissions=["pause"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Send again, what has gathered first."""
         for row in queryset.filter(paused=True):

@@ -1,4 +1,4 @@
-"""What people type: a credential, which is never shown again, and the end of a doubt."""
+"""What people type: a credential, which is never shown again, a reason, and the end of a doubt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from sync import registry
+from sync.deadletters.ignore import LONGEST_REASON
 from sync.exceptions import ConfigurationError, SecretError
 from sync.integrators.options import effective
 from sync.models import Binding, Connection
@@ -28,12 +29,12 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return cleaned
-        named = {name: cleaned.get(name, getattr(self.instance, name)) for name in ("integrator", "name")}
-        given = {name: cleaned[name] for name in ("base_url", "options")}
+        names = ("integrator", "name", "base_url", "options")  # those that this user may not edit are as they were
+        given = {name: cleaned.get(name, getattr(self.instance, name)) for name in names}
         try:
-            effective(Connection(**named, **given))
+            effective(Connection(**given))
         except ConfigurationError as error:
-            self.add_error("options" if named["integrator"] in registry.integrators() else None, str(error))
+            self.add_error("options" if given["integrator"] in registry.integrators() else None, str(error))
         return cleaned
 
 
@@ -92,6 +93,17 @@ class CredentialForm(forms.Form):
         values = {} if given["start_anew"] else open_sealed(stored)
         values.pop(given["name"], None)
         return seal({**values, given["name"]: given["value"]} if given["value"] else values)
+
+
+class ReasonForm(forms.Form):
+    """Say why nobody need look at dead letters."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=LONGEST_REASON,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("Shown beside each. Another cause opens them again; a success closes them."),
+    )
 
 
 class DoubtForm(forms.Form):

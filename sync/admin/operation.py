@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from sync.admin import show
+from sync.admin.permissions import REVEAL, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.admin.search import bindings_named
 from sync.models import Operation
@@ -38,6 +39,7 @@ SHOWN: tuple[Any, ...] = (
     "body_hash",
     "task",
 )
+REVEALED = ("request_body", "response_body")
 
 
 @admin.register(Operation)
@@ -52,6 +54,10 @@ class OperationAdmin(ReadOnlyAdmin):
     search_help_text = _("The object's id.")
     fields = SHOWN
     readonly_fields = SHOWN
+
+    def get_fields(self, request: HttpRequest, obj: Operation | None = None) -> Any:
+        """Return what is shown; excerpts of requests and answers only to those who may read them."""
+        return [name for name in SHOWN if name not in REVEALED or may(request, REVEAL)]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Operation], search_term: str

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from sync.admin import inbox, show
+from sync.admin.permissions import REVEAL, may
 from sync.models import Binding, Operation
 from sync.models.identity import object_id_of
 from sync.registry import model_label
@@ -117,8 +118,8 @@ def _attempts(
 ) -> tuple[Sequence[Attempt], int]:
     operations = list(_operations(rows, before)[: size + 1]) if rows else []
     shown, more = operations[:size], len(operations) > size
-    whole = request.user.has_perm("crudsync.view_operation")
-    return [_attempt(row, site, whole=whole) for row in shown], shown[-1].pk if more else 0
+    linked, whole = request.user.has_perm("crudsync.view_operation"), may(request, REVEAL)
+    return [_attempt(row, site, linked=linked, whole=whole) for row in shown], shown[-1].pk if more else 0
 
 
 def _operations(rows: Sequence[Binding], before: int) -> QuerySet[Operation]:
@@ -148,7 +149,7 @@ def _reason(row: Binding) -> str:
     return closed if repeated else f"{own}; {closed}"
 
 
-def _attempt(row: Operation, site: AdminSite, *, whole: bool) -> Attempt:
+def _attempt(row: Operation, site: AdminSite, *, linked: bool, whole: bool) -> Attempt:
     return Attempt(
         operation=row,
         at=show.moment(row.started_at),
@@ -156,5 +157,5 @@ def _attempt(row: Operation, site: AdminSite, *, whole: bool) -> Attempt:
         answer=show.answer(row),
         request=show.indented(row.request) if whole else "",
         response=show.indented(row.response) if whole else "",
-        url=show.admin_url(site, "crudsync_operation_change", row.pk) if whole else "",
+        url=show.admin_url(site, "crudsync_operation_change", row.pk) if linked else "",
     )

@@ -2,6 +2,7 @@
 
 from sync.bindings.ask import FIRST, ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
+from sync.bindings.letters import Letter, blame, ignore
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
@@ -26,9 +27,11 @@ __all__ = [
     "ROWLESS",
     "Claimed",
     "Fold",
+    "Letter",
     "Mark",
     "Settlement",
     "ask",
+    "blame",
     "bury",
     "by_remote_id",
     "claim",
@@ -40,6 +43,7 @@ __all__ = [
     "give_back",
     "hand_over",
     "hold",
+    "ignore",
     "learn",
     "let_go",
     "mark",

@@ -141,7 +141,7 @@ def name_row(binding_id: int, object_id: str, *, uncertain: str = "", after_s: f
     values: dict[str, Any] = {"due_at": None, "state": State.SYNCED, "dirty_since": None, "code": "", "detail": ""}
     if after_s is not None:
         values |= {"uncertain": uncertain, "due_at": now(using) + dt.timedelta(seconds=after_s), "lane": Lane.RETRY}
-    return bool(rows.update(object_id=object_id, **values))
+    return bool(rows.update(object_id=object_id, cause=None, ignored="", **values))
 
 
 def forget_first(connection_id: int, object_type: str, object_id: str) -> None:

@@ -141,9 +141,8 @@ def let_go(
 
 def end(claim: Claimed) -> bool:
     """End the schedule of an object that is gone on both sides; False where it was claimed or asked for since."""
-    return bool(
-        _as_settled(claim).update(due_at=None, wanted=Wanted.AUTO, state=State.ABSENT, code="", dirty_since=None)
-    )
+    values = {"wanted": Wanted.AUTO, "code": "", "dirty_since": None, "cause": None, "ignored": ""}
+    return bool(_as_settled(claim).update(due_at=None, state=State.ABSENT, **values))
 
 
 def hold(claim: Claimed, code: str, detail: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from sync import bindings
+from sync import bindings, deadletters
 from sync.connectors.classify import excerpt, said_by_us
 from sync.drain import gate
 from sync.drain.attempt import Attempt
@@ -120,6 +120,7 @@ class Interpreter:
             if follows(plan):
                 code = "row_not_inserted" if is_first(plan.claim) else "row_not_removed"
                 bindings.hold(plan.claim, code, f"{type(error).__name__} at home, after the remote agreed")
+                deadletters.adopt([plan.claim.id])
 
     def model_of(self, object_type: str) -> str:
         """Return the label of the model of an object type."""

@@ -18,10 +18,11 @@ from django.db import (
     transaction,
 )
 
-from sync import bindings, operations
+from sync import bindings, deadletters, operations
 from sync.bindings.rows import Mark, Settlement
 from sync.drain.attempt import Attempt
 from sync.drain.left import hand_over
+from sync.drain.letters import with_causes
 from sync.drain.settling import Ruling, duplicate
 from sync.faults import point
 from sync.models import Binding, State, Status
@@ -96,10 +97,13 @@ def settle(
         The ids of the bindings that became what was ruled: their leases were ours still, and nothing was in the way.
     """
     point("settling")
+    results, others = with_causes(results, others)
     try:
-        ids = _persist(lambda: _write(results, others, parents, _together), deadline)
+        ids, late = _persist(lambda: _write(results, others, parents, _together), deadline)
     except (IntegrityError, DataError):
-        ids = _persist(lambda: _write_apart(results, others, parents), deadline)
+        ids, late = _persist(lambda: _write_apart(results, others, parents), deadline)
+    if late:
+        deadletters.adopt(late)
     point("settled")
     return ids
 
@@ -112,7 +116,8 @@ def _write(
     others: Sequence[Settlement],
     parents: Collection[str],
     apply: Callable[[Sequence[Settlement]], Settled],
-) -> set[int]:
+) -> tuple[set[int], set[int]]:
+    """Return the bindings that became what was ruled, and those that turned out to be doubles."""
     rows = [*(result.ruling.settlement for result in results), *others]
     rows.sort(key=lambda row: row.claim.key)
     settled, applied = apply(rows)
@@ -122,12 +127,15 @@ def _write(
     else:
         for each in finished:
             _finish_alone(each)
-    _after(results, settled, parents)
+    doubles = _after(results, settled, parents)
     _look_for_parents(others, settled)
-    return {row.claim.id for row in rows if row.claim.id in settled and applied[row.claim.id] is row}
+    ruled = {row.claim.id for row in rows if row.claim.id in settled and applied[row.claim.id] is row}
+    return ruled, doubles | (settled - ruled)
 
 
-def _write_apart(results: Sequence[Result], others: Sequence[Settlement], parents: Collection[str]) -> set[int]:
+def _write_apart(
+    results: Sequence[Result], others: Sequence[Settlement], parents: Collection[str]
+) -> tuple[set[int], set[int]]:
     hand_over(results)
     return _write(results, others, parents, _one_by_one)
 
@@ -185,7 +193,8 @@ def _finished(result: Result, settled: set[int], applied: dict[int, Settlement])
     return result.finished
 
 
-def _after(results: Sequence[Result], settled: set[int], parents: Collection[str]) -> None:
+def _after(results: Sequence[Result], settled: set[int], parents: Collection[str]) -> set[int]:
+    doubles: set[int] = set()
     woken: dict[int, list[str]] = {}
     for result in results:
         claim, outcome = result.attempt.plan.claim, result.ruling.outcome
@@ -195,9 +204,10 @@ def _after(results: Sequence[Result], settled: set[int], parents: Collection[str
         if claim.object_type in parents and result.ruling.settlement.remote_id and claim.remote_id is None:
             woken.setdefault(claim.connection_id, []).append(claim.name)
         if outcome.ok and (claim.uncertain or claim.wanted == Wanted.VERIFY):  # a stale answer asks for that
-            _name_doubles(result)
+            doubles |= _name_doubles(result)
     for connection_id, names in woken.items():
         bindings.wake_children(connection_id, names)
+    return doubles
 
 
 def _look_for_parents(others: Sequence[Settlement], settled: set[int]) -> None:
@@ -224,7 +234,7 @@ def _stale(result: Result) -> None:
     bindings.verify(attempt.plan.claim)
 
 
-def _name_doubles(result: Result) -> None:
+def _name_doubles(result: Result) -> set[int]:
     claim, remote_id = result.attempt.plan.claim, result.ruling.settlement.remote_id
     doubles = operations.stale_creates(claim.id, remote_id) if remote_id else []
     if doubles:
@@ -232,6 +242,8 @@ def _name_doubles(result: Result) -> None:
         logger.error("duplicate_remote: %s is %s and %s", claim.name, remote_id, ", ".join(doubles))
         if bindings.bury(claim, "duplicate_remote", detail):  # else it was edited meanwhile: named next time
             operations.name_doubles(claim.id)
+            return {claim.id}
+    return set()
 
 
 def _persist(work: Callable[[], T], deadline: float) -> T:

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from sync import conf, registry
-from sync.models import Binding, Change, Connection, State, Sweep
+from sync.models import STUCK, Binding, Change, Connection, State, Sweep
 from sync.models.clock import now
 from sync.models.database import alias
 
 COUNTED = 10_000
 """No count looks at more rows than this; a count that reaches it is shown as ``10000+``."""
 
-STUCK = (State.HELD, State.IN_DOUBT, State.DEAD)
 OVERDUE = 10
 """A sweep older than so many intervals, with work waiting, means that nobody sweeps."""
 

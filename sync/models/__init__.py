@@ -1,10 +1,23 @@
 """All rows, a file per row. Who writes which is in the architecture page; nobody else does."""
 
-from sync.models.binding import Binding, State
+from sync.models.binding import STUCK, Binding, State
 from sync.models.cause import Cause
 from sync.models.change import Change, Kind
 from sync.models.connection import Connection
 from sync.models.gate import Gate, Slot, Sweep
 from sync.models.operation import Operation, Status
 
-__all__ = ["Binding", "Cause", "Change", "Connection", "Gate", "Kind", "Operation", "Slot", "State", "Status", "Sweep"]
+__all__ = [
+    "STUCK",
+    "Binding",
+    "Cause",
+    "Change",
+    "Connection",
+    "Gate",
+    "Kind",
+    "Operation",
+    "Slot",
+    "State",
+    "Status",
+    "Sweep",
+]

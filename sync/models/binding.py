@@ -23,6 +23,10 @@ class State(models.TextChoices):
     ABSENT = "absent", _("absent on both sides")
 
 
+STUCK = (State.HELD, State.IN_DOUBT, State.DEAD)
+"""States that end only by somebody's doing: an edit, a replay, a person's word."""
+
+
 class Binding(models.Model):
     """One local object under one connection: what was agreed with the remote, what is asked, and when it is due.
 

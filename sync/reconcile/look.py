@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.db.models import Max, Q, QuerySet
 
 from sync.bindings import LEFT
-from sync.models import Binding, Connection, State
+from sync.models import STUCK, Binding, Connection
 from sync.models.database import alias
 from sync.reconcile.idset import IdSet
 from sync.reconcile.judge import agrees, too_many
@@ -20,7 +20,6 @@ from sync.types import type_json
 T = TypeVar("T")
 
 BATCH = 1000
-STUCK = (State.HELD, State.IN_DOUBT, State.DEAD)
 
 Rows = Iterable[tuple[str, type_json]]
 """What a remote lists: the id of each object, and the object."""

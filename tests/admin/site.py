@@ -11,8 +11,8 @@ from django.db import models
 from django.urls import path
 
 from examples.shop.models import Category, Product
-from sync.admin import BindingAdmin, ChangeAdmin, ConnectionAdmin, OperationAdmin, SyncAdminMixin
-from sync.models import Binding, Change, Connection, Operation
+from sync.admin import BindingAdmin, CauseAdmin, ChangeAdmin, ConnectionAdmin, OperationAdmin, SyncAdminMixin
+from sync.models import Binding, Cause, Change, Connection, Operation
 
 site = admin.AdminSite(name="admin")
 
@@ -40,6 +40,7 @@ site.register(Product, ProductAdmin)
 site.register(Category, CategoryAdmin)
 site.register(Group, SyncedGroupAdmin)
 site.register(Binding, BindingAdmin)
+site.register(Cause, CauseAdmin)
 site.register(Change, ChangeAdmin)
 site.register(Connection, ConnectionAdmin)
 site.register(Operation, OperationAdmin)

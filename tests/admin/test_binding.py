@@ -137,11 +137,11 @@ def test_who_may_only_look_gets_no_actions(
     assert Binding.objects.get().wanted == Wanted.AUTO
 
 
-def test_who_may_change_bindings_may_resync_but_edit_nothing(
+def test_who_may_resync_bindings_may_edit_nothing(
     staff: Callable[..., Client], product: Product, bind: Callable[..., Binding]
 ) -> None:
     row = bind(product)
-    client = staff("view_binding", "change_binding")
+    client = staff("view_binding", "change_binding", "resync_binding")
     client.post(LIST, {"action": "resync_selected", "_selected_action": [row.pk]})
     assert Binding.objects.get().wanted == Wanted.PUSH
     assert client.post(f"{LIST}{row.pk}/change/", {"remote_id": "mine"}).status_code == 403

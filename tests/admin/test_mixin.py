@@ -202,14 +202,14 @@ def test_who_may_only_look_sees_the_history_without_bodies_and_buttons(
     assert Binding.objects.get().wanted == Wanted.AUTO
 
 
-def test_who_may_see_operations_sees_the_bodies(
+def test_who_may_read_payloads_sees_the_bodies(
     staff: Callable[..., Client],
     product: Product,
     bind: Callable[..., Binding],
     attempt: Callable[..., Operation],
 ) -> None:
     attempt(bind(product), request='{"price": "the body"}')
-    assert "the body" in page(staff("view_product", "view_operation"), history_of(product))
+    assert "the body" in page(staff("view_product", "reveal_binding"), history_of(product))
 
 
 def test_who_may_not_see_the_object_sees_no_history(staff: Callable[..., Client], product: Product) -> None:

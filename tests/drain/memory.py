@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group
 from requests import Response
 
 from sync import capture
+from sync.connectors.complaint import complaint
 from sync.exceptions import ConnectionLost, PayloadError
 from sync.models import Connection
 from sync.types import (
@@ -157,7 +158,7 @@ def answered(status: int, data: Any) -> Answer:
     return Answer(response=response, elapsed_ms=1.0)
 
 
-def status(code: int, *, applied: bool = False) -> Fault:
+def status(code: int, *, applied: bool = False, body: Any = None) -> Fault:
     """Answer with a status, before or after applying the request."""
 
     def fault(remote: MemoryRemote, request: Request) -> Answer:
@@ -165,7 +166,7 @@ def status(code: int, *, applied: bool = False) -> Fault:
             remote.apply(request)
         else:
             remote.journal.append((request.url.partition("/")[0], "", False))
-        return answered(code, None)
+        return answered(code, body)
 
     return fault
 
@@ -287,11 +288,14 @@ class MemoryIntegrator:
         code = answer.response.status_code
         if code >= 300:
             retry_after = answer.response.headers.get("Retry-After")
+            field, message = complaint(answer.response.content)
             return Outcome(
                 kind=KINDS[code],
                 code=str(code),
                 status_code=code,
                 retry_after_s=float(retry_after) if retry_after else None,
+                field=field,
+                message=message,
             )
         data = answer.response.json() if answer.response.content else None
         if call.verb is Verb.LOOKUP:
