@@ -46,12 +46,18 @@ def by_trigger(register: Register, request: pytest.FixtureRequest) -> Iterator[B
 
     def installed_for(*models: type[models.Model]) -> None:
         register(*(Kind(model.__name__.lower(), model, capture="trigger") for model in models))
+        settle()
         installation.install()
         Change.objects.all().delete()
 
     yield installed_for
     if not connection.in_atomic_block:
         installation.uninstall(wait_s=0)
+
+
+def settle() -> None:
+    """Have deferred foreign keys checked: a table with some open cannot be altered in the same transaction."""
+    execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def execute(sql: str, *params: object) -> None:
@@ -259,6 +265,7 @@ def test_a_snapshot_says_what_python_would_and_no_secret(by_trigger: ByTrigger, 
 def test_a_column_that_a_migration_takes_away_breaks_no_delete(by_trigger: ByTrigger) -> None:
     by_trigger(Animal)
     Animal.objects.create(name="a")
+    settle()
     execute("ALTER TABLE zoo_animal DROP COLUMN legs")
     execute("DELETE FROM zoo_animal")
     shot = json.loads(Change.objects.get(kind="delete").snapshot or "")

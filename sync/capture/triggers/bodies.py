@@ -29,8 +29,9 @@ INSERT, UPDATE, DELETE, TRUNCATE = "insert", "update", "delete", "truncate"
 OPERATIONS = (INSERT, UPDATE, DELETE, TRUNCATE)
 NEW, OLD = "crudsync_new", "crudsync_old"
 
-WHO, WHY = "crudsync_who", "crudsync_why"
-DECLARED = [(WHO, "text"), (WHY, "text")]
+WHO = f"left(coalesce(current_setting('{ACTOR}', true), ''), {ACTOR_LENGTH})"
+WHY = f"left(coalesce(current_setting('{REASON}', true), ''), {REASON_LENGTH})"
+STILL = f"IF current_setting('{OFF}', true) = 'on' THEN RETURN NULL; END IF;"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +82,7 @@ def body(table: type[Model], relations: tuple[Relation, ...], operation: str, sc
         schema: where the tables are.
     """
     parts = [*_own(table, operation, schema), *_linked(relations, operation, schema)]
-    head = (
-        f"IF current_setting('{OFF}', true) = 'on' THEN RETURN NULL; END IF; "
-        f"{WHO} := left(coalesce(current_setting('{ACTOR}', true), ''), {ACTOR_LENGTH}); "
-        f"{WHY} := left(coalesce(current_setting('{REASON}', true), ''), {REASON_LENGTH}); "
-    )
-    return head + " ".join(_insert(part, schema) for part in parts) + " RETURN NULL;"
+    return " ".join([STILL, *(_insert(part, schema) for part in parts), "RETURN NULL;"])
 
 
 def named(model: type[Model], schema: str) -> str:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 PREFIX = "crudsync_"
-WITH = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp;"
+SQL = """
+CREATE OR REPLACE FUNCTION {pgid}() RETURNS TRIGGER AS $$
+BEGIN {func} END;
+$$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+
+CREATE OR REPLACE TRIGGER {pgid} {when} {operation} ON {table} {referencing}
+FOR EACH {level} EXECUTE FUNCTION {execute};
+
+COMMENT ON TRIGGER {pgid} ON {table} IS '{hash}';
+"""
 
 _WHEN: dict[str, Any] = {
     INSERT: {"operation": pgtrigger.Insert, "referencing": pgtrigger.Referencing(new=NEW)},
@@ -34,15 +43,13 @@ Registered = tuple[type["Model"], "CaptureTrigger"]
 class CaptureSql(compiler.UpsertTriggerSql):
     """Installed without the lock that keeps readers out, and run with the rights of whoever installed it.
 
-    Other programs write with roles of their own, which need no rights on our tables for that.
+    Other programs write with roles of their own, which need no rights on our tables for that. Each statement asks one
+    thing less: ``pgtrigger.ignore()`` does nothing here, ``no_sync()`` does.
     """
 
     def get_template(self) -> str:
-        """Return django-pgtrigger's template, with these two differences."""
-        head, middle, tail = super().get_template().split("LANGUAGE plpgsql;")
-        tail = tail.replace("DROP TRIGGER IF EXISTS {pgid} ON {table};", "")
-        tail = tail.replace("CREATE {constraint} TRIGGER", "CREATE OR REPLACE TRIGGER")
-        return f"{head}LANGUAGE plpgsql;{middle}{WITH}{tail}"
+        """Return the template of the SQL, in place of django-pgtrigger's."""
+        return SQL
 
 
 class CaptureTrigger(pgtrigger.Trigger):
@@ -51,7 +58,7 @@ class CaptureTrigger(pgtrigger.Trigger):
     def __init__(self, relations: tuple[bodies.Relation, ...], operation: str) -> None:
         self.relations, self.recorded = relations, operation
         given = {"when": pgtrigger.After, **_WHEN[operation]}
-        super().__init__(name=f"{PREFIX}{operation}", level=pgtrigger.Statement, declare=bodies.DECLARED, **given)
+        super().__init__(name=f"{PREFIX}{operation}", level=pgtrigger.Statement, **given)
 
     def get_func(self, model: Any) -> str:
         """Return the function's body, its tables named with the schema that is current."""

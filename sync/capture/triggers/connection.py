@@ -130,5 +130,5 @@ def _names() -> tuple[re.Pattern[str], dict[str, tuple[str, ...]]]:
     for table in bodies.tables():
         labels = [model_label(model) for model in wanted.wanted() if table in bodies.tables_of(model)]
         found[table._meta.db_table] = tuple(labels)
-    words = "|".join(re.escape(name) for name in sorted(found, key=len, reverse=True))
+    words = "|".join(re.escape(name) for name in sorted(found, key=len, reverse=True)) or "(?!)"  # (?!) is never found
     return re.compile(rf"(?<![\w$])(?:{words})(?![\w$])"), found

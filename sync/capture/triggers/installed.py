@@ -48,10 +48,12 @@ def by_trigger(label: str, using: str) -> bool:
 
     Costs one small query every few seconds, and nothing where no object type asks for triggers.
     """
-    if label not in wanted.labels() or using != alias():
+    if label not in wanted.labels():
         return False
     found = _found.get(using)
     if found is None or time.monotonic() - found.at > KNOWN_FOR_S:
+        if using != alias():
+            return False
         found = refresh(using)
     return label in found.labels
 
