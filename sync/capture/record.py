@@ -57,9 +57,7 @@ def record(label: str, pk: object, using: str, *, kind: Kind = Kind.SAVE, snapsh
     wake.ring_on_commit(connections_for, label, using)
 
 
-def record_many(
-    label: str, pks: Sequence[object], using: str, *, kind: Kind = Kind.SAVE, bulk: bool = False
-) -> None:
+def record_many(label: str, pks: Sequence[object], using: str, *, kind: Kind = Kind.SAVE, bulk: bool = False) -> None:
     """Insert one change a row in the open transaction, and ring when it commits.
 
     Args:

@@ -1,6 +1,7 @@
 """What a session of PostgreSQL tells the triggers that capture: to keep still, or who writes and why.
 
-The three settings hold until the end of the transaction. Other programs may set them, too: ``SET LOCAL crudsync.actor``.
+The three settings hold until the end of the transaction. Other programs may set
+them, too: ``SET LOCAL crudsync.actor = 'erp'``.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync.capture.context import ACTOR_LENGTH, REASON_LENGTH
-from sync.capture.lineage import children_of, concrete, links, parents_of
 from sync.capture.lanes import BULK_FROM, lane_of
+from sync.capture.lineage import children_of, concrete, links, parents_of
 from sync.capture.triggers import wanted
 from sync.capture.triggers.keys import columns_of, text_of
 from sync.models import Change, Kind

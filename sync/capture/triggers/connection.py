@@ -24,7 +24,9 @@ from sync.models.database import alias
 from sync.outbox.session import NOTHING, SAID, SAY, Said, is_quiet
 from sync.registry import model_label
 
-WRITES = re.compile(r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH)\b", re.I | re.S)
+WRITES = re.compile(
+    r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH)\b", re.IGNORECASE | re.DOTALL
+)
 LONG = 20_000
 """Only so much of a statement is searched for the names of tables."""
 
@@ -43,9 +45,7 @@ def follow() -> None:
             _stand_by(connection)
 
 
-def around(
-    execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Mapping[str, Any]
-) -> Any:
+def around(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
     """Execute one statement of a connection."""
     text = sql if isinstance(sql, str) else str(getattr(sql, "as_string", lambda _: "")(context["cursor"].cursor))
     if not WRITES.match(text):

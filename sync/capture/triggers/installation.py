@@ -65,6 +65,8 @@ def install(using: str = "", *, lock_s: float = 2.0) -> list[Standing]:
         OperationalError: the lock was not to be had.
     """
     using = using or alias()
+    if not is_postgres(using):
+        return []
     wrong = {one.name: one for one in standing(using) if one.state != INSTALLED}
     by_table: dict[Any, list[Any]] = {}
     for table, trigger in registered():
@@ -95,8 +97,10 @@ def uninstall(using: str = "", *, lock_s: float = 2.0, wait_s: float = 2 * KNOWN
     using = using or alias()
     there = [one for one in standing(using) if one.state != MISSING]
     for one in there:
-        _patiently(lambda one=one: _execute(f"COMMENT ON TRIGGER {one.name} ON {one.table} IS '{RETIRED}'", using), using, lock_s)
-    installed.refresh(using) if there else None
+        sql = f"COMMENT ON TRIGGER {one.name} ON {one.table} IS '{RETIRED}'"
+        _patiently(lambda sql=sql: _execute(sql, using), using, lock_s)
+    if there and registered():
+        installed.refresh(using)
     if any(one.state != LEFT_OVER for one in there):
         time.sleep(wait_s)
     _drop(there, using, lock_s)

@@ -63,10 +63,10 @@ def refresh(using: str) -> Found:
     there = hashes_there(using)
     labels = frozenset(model_label(model) for model in wanted.wanted() if _complete(model, there))
     before = _found.get(using)
-    if missing := sorted(wanted.labels() - labels):
-        if before is None or before.labels != labels:
-            text = "triggers of %s are missing or outdated, so capture in Python goes on: run crudsync_triggers install"
-            logger.warning(text, ", ".join(missing))
+    missing = sorted(wanted.labels() - labels)
+    if missing and (before is None or before.labels != labels):
+        text = "triggers of %s are missing or outdated, so capture in Python goes on: run crudsync_triggers install"
+        logger.warning(text, ", ".join(missing))
     _found[using] = Found(labels, time.monotonic())
     return _found[using]
 
