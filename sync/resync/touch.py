@@ -44,10 +44,11 @@ def sync_touch(queryset: QuerySet[Any], reason: str = "") -> int:
         NotSyncable: the model is not registered.
     """
     using = alias()
+    asked_for: type[Model] = queryset.model
     shown = [(model, rows) for model, rows in _shown(queryset.using(using), using) if types_for(model_label(model))]
     if not shown:
         raise NotSyncable(
-            f"the model {model_label(queryset.model)} is not registered with any integrator",
+            f"the model {model_label(asked_for)} is not registered with any integrator",
             code="not_registered",
             hint="name the model in set_object_types() of a registered integrator",
         )

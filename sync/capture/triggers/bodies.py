@@ -68,8 +68,9 @@ def tables() -> dict[type[Model], tuple[Relation, ...]]:
 
 def tables_of(model: type[Model]) -> tuple[type[Model], ...]:
     """Return the models whose tables must have triggers for one model to be captured."""
-    links_ = (concrete(field.remote_field.through) for field in model._meta.many_to_many)
-    return tuple(dict.fromkeys((model, *parents_of(model), *links_)))
+    fields: list[Any] = list(model._meta.many_to_many)
+    throughs = (concrete(field.remote_field.through) for field in fields)
+    return tuple(dict.fromkeys((model, *parents_of(model), *throughs)))
 
 
 def body(table: type[Model], relations: tuple[Relation, ...], operation: str, schema: str) -> str:

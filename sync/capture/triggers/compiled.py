@@ -30,10 +30,11 @@ FOR EACH {level} EXECUTE FUNCTION {execute};
 COMMENT ON TRIGGER {pgid} ON {table} IS '{hash}';
 """
 
+_referencing: Any = pgtrigger.Referencing  # which has no types
 _WHEN: dict[str, Any] = {
-    INSERT: {"operation": pgtrigger.Insert, "referencing": pgtrigger.Referencing(new=NEW)},
-    UPDATE: {"operation": pgtrigger.Update, "referencing": pgtrigger.Referencing(old=OLD, new=NEW)},
-    DELETE: {"operation": pgtrigger.Delete, "referencing": pgtrigger.Referencing(old=OLD)},
+    INSERT: {"operation": pgtrigger.Insert, "referencing": _referencing(new=NEW)},
+    UPDATE: {"operation": pgtrigger.Update, "referencing": _referencing(old=OLD, new=NEW)},
+    DELETE: {"operation": pgtrigger.Delete, "referencing": _referencing(old=OLD)},
     TRUNCATE: {"operation": pgtrigger.Truncate, "when": pgtrigger.Before},
 }
 
@@ -59,6 +60,14 @@ class CaptureTrigger(pgtrigger.Trigger):
         self.relations, self.recorded = relations, operation
         given = {"when": pgtrigger.After, **_WHEN[operation]}
         super().__init__(name=f"{PREFIX}{operation}", level=pgtrigger.Statement, **given)
+
+    def get_uri(self, model: Any) -> str:
+        """Return its name in the registry."""
+        return super().get_uri(model)
+
+    def get_pgid(self, model: Any) -> str:
+        """Return its name in the database."""
+        return super().get_pgid(model)
 
     def get_func(self, model: Any) -> str:
         """Return the function's body, its tables named with the schema that is current."""

@@ -24,9 +24,8 @@ from sync.models.database import alias
 from sync.outbox.session import NOTHING, SAID, SAY, Said, is_quiet
 from sync.registry import model_label
 
-WRITES = re.compile(
-    r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH)\b", re.IGNORECASE | re.DOTALL
-)
+COMMENTS = r"(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*"
+WRITES = re.compile(rf"\s*{COMMENTS}(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH)\b", re.IGNORECASE | re.DOTALL)
 LONG = 20_000
 """Only so much of a statement is searched for the names of tables."""
 

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import OperationalError, connections, transaction
@@ -73,7 +74,7 @@ def install(using: str = "", *, lock_s: float = 2.0) -> list[Standing]:
         if trigger.get_pgid(table) in wrong:
             by_table.setdefault(table, []).append(trigger)
     for table, triggers in by_table.items():
-        _patiently(lambda table=table, triggers=triggers: _put(table, triggers, using), using, lock_s)
+        _patiently(partial(_put, table, triggers, using), using, lock_s)
     left = [one for one in wrong.values() if one.state == LEFT_OVER]
     _drop(left, using, lock_s)
     installed.refresh(using)
@@ -98,7 +99,7 @@ def uninstall(using: str = "", *, lock_s: float = 2.0, wait_s: float = 2 * KNOWN
     there = [one for one in standing(using) if one.state != MISSING]
     for one in there:
         sql = f"COMMENT ON TRIGGER {one.name} ON {one.table} IS '{RETIRED}'"
-        _patiently(lambda sql=sql: _execute(sql, using), using, lock_s)
+        _patiently(partial(_execute, sql, using), using, lock_s)
     if there and registered():
         installed.refresh(using)
     if any(one.state != LEFT_OVER for one in there):
@@ -131,11 +132,11 @@ def _put(table: Any, triggers: list[Any], using: str) -> None:
 def _drop(there: list[Standing], using: str, lock_s: float) -> None:
     for one in there:
         sql = f"DROP TRIGGER IF EXISTS {one.name} ON {one.table}; DROP FUNCTION IF EXISTS {one.name}()"
-        _patiently(lambda sql=sql: _execute(sql, using), using, lock_s)
+        _patiently(partial(_execute, sql, using), using, lock_s)
 
 
 def _patiently(work: Callable[[], None], using: str, lock_s: float) -> None:
-    """Do it in a transaction whose locks are waited for a short while, a few times: nobody queues behind it for long."""
+    """Do it in a transaction that waits for locks a short while, a few times: nobody queues behind it for long."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic(using=using):
