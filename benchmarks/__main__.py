@@ -33,7 +33,11 @@ class Bar:
 
 BARS: Mapping[str, Sequence[Bar]] = {
     "delivery": (Bar("ratio_to_requests", least=1.0), Bar("ratio_to_task_per_save", least=10.0)),
-    "capture": (Bar("ratio_to_plain_save", most=2.5), Bar("ratio_in_transaction", most=1.7)),
+    "capture": (
+        Bar("ratio_to_plain_save", most=2.5),
+        Bar("ratio_in_transaction", most=1.7),
+        Bar("ratio_by_trigger", most=1.3),
+    ),
     "latency": (Bar("ratio_p50", most=3.0), Bar("ratio_p99", most=10.0)),
     "limiter": (
         Bar("windows_over", most=0),

@@ -3,7 +3,8 @@
 Run ``python -m benchmarks.capture [--saves 50] [--rounds 31] [--json]``. Every figure is the median of ratios of two
 measurements taken in turn. ``ratio_to_plain_save`` is that of saves one after the other: each rings, and all but the
 first find that somebody has rung already. ``ratio_publishing`` is that of saves so far apart that a worker has heard
-the ring before: each publishes a message. One ``.delay()`` a save (``ratio_of_delay``) publishes always.
+the ring before: each publishes a message. ``ratio_by_trigger`` is that of saves one after the other whose changes a
+trigger in the database records. One ``.delay()`` a save (``ratio_of_delay``) publishes always.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmarks.measure import Work, fsync_s, in_turn, ratio
 from benchmarks.payloads import payload
 from benchmarks.stage import Stage, stage
 
-BARS = {"ratio_to_plain_save": 2.5, "ratio_in_transaction": 1.7}
+BARS = {"ratio_to_plain_save": 2.5, "ratio_in_transaction": 1.7, "ratio_by_trigger": 1.3}
 IN_TRANSACTION = 10
 
 
@@ -43,10 +44,13 @@ def _measure(found: Stage, saves: int, rounds: int) -> dict[str, Any]:
     return {
         "ratio_to_plain_save": ratio(times["rung"], times["plain"]),
         "ratio_in_transaction": ratio(times["ten"], times["plain_ten"]),
+        "ratio_by_trigger": ratio(times["triggered"], times["plain"]),
+        "ratio_by_trigger_in_transaction": ratio(times["triggered_ten"], times["plain_ten"]),
         "ratio_publishing": ratio(times["publishing"], times["plain"]),
         "ratio_of_delay": ratio(times["delay"], times["plain"]),
         "plain_save_ms": _ms(times["plain"], saves),
         "captured_save_ms": _ms(times["rung"], saves),
+        "triggered_save_ms": _ms(times["triggered"], saves),
         "fsync_ms": round(fsync_s(found.home) * 1000, 3),
     }
 
@@ -54,22 +58,26 @@ def _measure(found: Stage, saves: int, rounds: int) -> dict[str, Any]:
 def _blocks(saves: int) -> dict[str, Work]:
     """Return the blocks that are timed: each gives the seconds that its saves took."""
     from benchmarks.crm import tasks
-    from benchmarks.crm.models import Contact, Plain, Tasked
+    from benchmarks.crm.models import Contact, Plain, Tasked, Triggered
     from sync import registry, wake
+    from sync.capture.triggers import installation
 
     tasks.connect()
+    installation.install()
     connection = registry.connection("crm")
     numbers = itertools.count()
     heard = partial(wake.heard, connection.pk)
     unheard = partial(wake.heard, -1)  # a round trip to Redis, as before the others
-    new = {model: lambda model=model: model(**payload(next(numbers))) for model in (Contact, Plain, Tasked)}
+    new = {model: lambda model=model: model(**payload(next(numbers))) for model in (Contact, Plain, Tasked, Triggered)}
     return {
         "plain": partial(_one_by_one, saves, new[Plain], unheard),
+        "triggered": partial(_one_by_one, saves, new[Triggered], unheard),
         "publishing": partial(_one_by_one, saves, new[Contact], heard),
         "rung": partial(_one_by_one, saves, new[Contact], unheard),
         "delay": partial(_one_by_one, saves, new[Tasked], unheard),
         "plain_ten": partial(_by_tens, saves, new[Plain]),
         "ten": partial(_by_tens, saves, new[Contact]),
+        "triggered_ten": partial(_by_tens, saves, new[Triggered]),
     }
 
 

@@ -13,6 +13,7 @@ from project.settings import CELERY_BEAT_SCHEDULE, CRUDSYNC, INSTALLED_APPS, env
 INSTALLED_APPS = [
     *(name for name in INSTALLED_APPS if name != "examples.shop"),
     "benchmarks.crm",
+    "pgtrigger",
     *env.list("BENCHMARK_APPS", default=[]),
 ]
 REMOTE_URL = env.str("REMOTE_URL", default="http://127.0.0.1:1/")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sync.ratelimit import HeaderNames
     from sync.registry import register
     from sync.resync.handle import SyncField, of
+    from sync.resync.touch import sync_touch
     from sync.types import BulkSpec, DjangoModelProtocol, ObjectTypeDefinition, RateLimit, Request, RetryPolicy
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "of",
     "register",
     "schedule",
+    "sync_touch",
 ]
 
 # Where each public name lives; loaded when asked for, since importing sync.apps must not load models.
@@ -113,6 +115,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "sync.ratelimit": ("HeaderNames",),
     "sync.registry": ("register",),
     "sync.resync.handle": ("SyncField", "of"),
+    "sync.resync.touch": ("sync_touch",),
     "sync.types": (
         "BulkSpec",
         "DjangoModelProtocol",

@@ -34,3 +34,4 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"]["TEST"] = {"NAME": f"test_crudsync_{os.getpid()}"}
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+    INSTALLED_APPS += ["pgtrigger"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from benchmarks.crm.models import Contact
+from benchmarks.crm.models import Contact, Triggered
 from sync import CrudIntegrator, ObjectType, RateLimit, register
 
 
@@ -21,5 +21,9 @@ class CrmIntegrator(CrudIntegrator):
 
     @staticmethod
     def set_object_types() -> Mapping[str, Any]:
-        """One type."""
-        return {"contact": ObjectType(model=Contact, endpoint="contacts", idempotency="Idempotency-Key", rest_s=0.001)}
+        """One type, captured in either way."""
+        keyed: Mapping[str, Any] = {"endpoint": "contacts", "idempotency": "Idempotency-Key", "rest_s": 0.001}
+        return {
+            "contact": ObjectType(model=Contact, **keyed),
+            "triggered": ObjectType(model=Triggered, capture="trigger", **keyed),
+        }

@@ -1,4 +1,4 @@
-"""Three tables of the same shape: one that we sync, one that nobody does, and one that a task per save does."""
+"""Tables of the same shape: two that we sync, one that nobody does, and one that a task per save does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sync.capture import SyncQuerySet
 
 
 class Person(models.Model):
-    """What the three have in common."""
+    """What they have in common."""
 
     name = models.CharField(max_length=100)
     email = models.CharField(max_length=100)
@@ -28,6 +28,10 @@ class Contact(Person):
     """Synced by django-crudsync."""
 
     objects = SyncQuerySet.as_manager()
+
+
+class Triggered(Person):
+    """Synced by django-crudsync, and captured by the database itself."""
 
 
 class Plain(Person):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sync import conf
 from sync.exceptions import ConfigurationError
+from sync.outbox import session
 
 logger = logging.getLogger("crudsync.capture")
 
@@ -22,12 +23,13 @@ REASON_LENGTH = 200
 class Context:
     """The writer's circumstances: who it is, why it writes, and whether capture is off for it.
 
-    ``ask`` finds out who it is, once something is written.
+    ``ask`` finds out who it is, once something is written. ``recorded`` says that the caller records what it writes.
     """
 
     ask: Callable[[], object] = str
     reason: str = ""
     off: bool = False
+    recorded: bool = False
 
     @property
     def actor(self) -> str:
@@ -49,9 +51,14 @@ def current_actor() -> str:
     return current().actor
 
 
-def capturing() -> bool:
-    """Return whether writes are captured here and now."""
+def wanted() -> bool:
+    """Return whether writes are to be captured here and now, by whomever."""
     return _switch["on"] and not _context.get().off and conf.current().enabled
+
+
+def capturing() -> bool:
+    """Return whether writes are captured here and now by what is hooked onto models."""
+    return wanted() and not _context.get().recorded
 
 
 @contextmanager
@@ -93,14 +100,14 @@ def no_sync(reason: str) -> Iterator[None]:
     if not reason.strip():
         raise ConfigurationError("no_sync() needs a reason", code="no_reason", hint="no_sync('import of 2019')")
     logger.info("writes are not captured: %s", reason)
-    with unrecorded():
+    with _circumstances(replace(current(), off=True)):
         yield
 
 
 @contextmanager
 def unrecorded() -> Iterator[None]:
-    """Leave writes inside the block to a caller that records them itself."""
-    with _circumstances(replace(current(), off=True)):
+    """Leave writes inside the block to a caller that records them itself; triggers go on."""
+    with _circumstances(replace(current(), recorded=True)):
         yield
 
 
@@ -126,6 +133,7 @@ def _switched(*, on: bool) -> Iterator[None]:
         yield
     finally:
         _switch["on"] = before
+        session.restore()
 
 
 @contextmanager
@@ -135,6 +143,7 @@ def _circumstances(context: Context) -> Iterator[None]:
         yield
     finally:
         _context.reset(token)
+        session.restore()
 
 
 def _fitting(text: object, length: int) -> str:

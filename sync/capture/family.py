@@ -6,12 +6,10 @@ child changes the parent.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
-
+from sync.capture.lineage import children_of, concrete, forget, parents_of, standing_for
 from sync.capture.record import record_many, watched
 from sync.models import Kind
 from sync.registry import model_label
@@ -21,34 +19,17 @@ if TYPE_CHECKING:
 
 Pks = Sequence[Any]
 
-
-def concrete(model: type[Model]) -> type[Model]:
-    """Return the model whose table this one lives in: itself, unless it is a proxy."""
-    return model._meta.concrete_model or model
-
-
-@functools.cache
-def standing_for(table: type[Model]) -> tuple[type[Model], ...]:
-    """Return the model of a table and its proxies: a delete is announced under the class that it was called on."""
-    return (table, *(model for model in apps.get_models() if model._meta.proxy and concrete(model) is table))
-
-
-@functools.cache
-def parents_of(table: type[Model]) -> tuple[type[Model], ...]:
-    """Return every model whose table holds a part of this one's rows."""
-    return tuple(parent for parent in table._meta.get_parent_list() if not parent._meta.proxy)
-
-
-@functools.cache
-def children_of(table: type[Model]) -> tuple[type[Model], ...]:
-    """Return every model that keeps a part of its rows in this one's table."""
-    return tuple(model for model in apps.get_models() if not model._meta.proxy and table in parents_of(model))
-
-
-def forget() -> None:
-    """Forget which models there are: some may have been defined since."""
-    for remembered in (standing_for, parents_of, children_of):
-        remembered.cache_clear()
+__all__ = [
+    "children_of",
+    "concrete",
+    "forget",
+    "parents_of",
+    "record_children",
+    "record_written",
+    "standing_for",
+    "watching",
+    "watching_any",
+]
 
 
 def watching(table: type[Model], using: str) -> bool:

@@ -18,6 +18,7 @@ from sync import registry
 from sync.capture import family, relations
 from sync.capture.context import capturing
 from sync.capture.record import record, snapshot_of, watched
+from sync.capture.triggers import connection, installed
 from sync.models import Kind
 from sync.registry import model_label
 
@@ -30,6 +31,8 @@ MARK = "_crudsync_captured"
 def install() -> None:
     """Hook onto every registered model; again after a later registration is harmless."""
     family.forget()
+    installed.enter()
+    connection.follow()
     for model in registry.models():
         table = family.concrete(model)
         for each in (table, *family.parents_of(table)):

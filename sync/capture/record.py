@@ -11,6 +11,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from sync import outbox, registry, wake
 from sync.capture.context import current
+from sync.capture.lanes import BULK_FROM, lane_of
+from sync.capture.triggers.installed import by_trigger
 from sync.faults import point
 from sync.models import Kind
 from sync.models.database import alias
@@ -20,9 +22,6 @@ from sync.types import Lane
 
 if TYPE_CHECKING:
     from django.db.models import Model
-
-BULK_FROM = 100
-"""A statement that writes more rows than this goes into the bulk lane."""
 
 CHUNK = 5000
 """Changes in one INSERT of a bulk write."""
@@ -34,8 +33,11 @@ _rings: dict[str, tuple[float, tuple[int, ...]]] = {}
 
 
 def watched(label: str, using: str) -> bool:
-    """Return whether changes of this model are recorded when they are written to this database."""
-    return bool(registry.types_for(label)) and using == alias()
+    """Return whether changes of this model are recorded here when they are written to this database.
+
+    Not where a trigger in the database does it.
+    """
+    return bool(registry.types_for(label)) and using == alias() and not by_trigger(label, using)
 
 
 def record(label: str, pk: object, using: str, *, kind: Kind = Kind.SAVE, snapshot: str | None = None) -> None:
@@ -55,10 +57,18 @@ def record(label: str, pk: object, using: str, *, kind: Kind = Kind.SAVE, snapsh
     wake.ring_on_commit(connections_for, label, using)
 
 
-def record_many(label: str, pks: Sequence[object], using: str, *, kind: Kind = Kind.SAVE) -> None:
-    """Insert one change a row in the open transaction, and ring when it commits."""
+def record_many(label: str, pks: Sequence[object], using: str, *, kind: Kind = Kind.SAVE, bulk: bool = False) -> None:
+    """Insert one change a row in the open transaction, and ring when it commits.
+
+    Args:
+        label: of the model.
+        pks: its primary keys.
+        using: alias of the database.
+        kind: what happened to them.
+        bulk: into the bulk lane, however few they are.
+    """
     here = current()
-    who, lane = here.actor, int(Lane.BULK) if len(pks) > BULK_FROM else lane_of(label)
+    who, lane = here.actor, int(Lane.BULK) if bulk or len(pks) > BULK_FROM else lane_of(label)
     for start in range(0, len(pks), CHUNK):
         entries = [
             outbox.Entry(
@@ -70,11 +80,6 @@ def record_many(label: str, pks: Sequence[object], using: str, *, kind: Kind = K
     if pks:
         point("captured")
         wake.ring_on_commit(connections_for, label, using)
-
-
-def lane_of(label: str) -> int:
-    """Return the most urgent lane of the object types that a model feeds."""
-    return min((int(spec.lane) for _, spec in registry.types_for(label)), default=int(Lane.LIVE))
 
 
 def connections_for(labels: set[str]) -> Iterable[int]:

@@ -3,6 +3,7 @@
 Importing this registers them under the tag ``crudsync``. Ids are permanent; ``docs/reference/checks.md`` lists them.
 """
 
+from sync.checks.capture import check_bypass, check_triggers
 from sync.checks.celery import check_celery
 from sync.checks.database import check_databases
 from sync.checks.deployment import check_deployment
@@ -12,9 +13,11 @@ from sync.checks.settings import check_settings
 
 __all__ = [
     "MESSAGES",
+    "check_bypass",
     "check_celery",
     "check_databases",
     "check_deployment",
     "check_integrators",
     "check_settings",
+    "check_triggers",
 ]

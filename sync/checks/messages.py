@@ -61,6 +61,10 @@ MESSAGES: dict[str, Message] = {
         meaning="A registered model's primary key may be longer than the 200 characters that name an object",
         hint="Give the model a shorter key, and send the long one as a field.",
     ),
+    "E020": Message(
+        meaning="An object type asks for capture by trigger where that cannot be; capture in Python goes on",
+        hint="Use PostgreSQL, install django-crudsync[postgres], add 'pgtrigger' to INSTALLED_APPS; or omit capture.",
+    ),
     "W001": Message(
         meaning="A reference to a secret names nothing in this process",
         hint="Set it wherever workers run; a connection's own credentials go without it.",
@@ -137,6 +141,10 @@ MESSAGES: dict[str, Message] = {
         hint="Take ssl_cert_reqs out of the URL, or say ssl_cert_reqs=required.",
         deploy=True,
     ),
+    "W022": Message(
+        meaning="A trigger that captures is missing, outdated, disabled or left over; looked for with --database alone",
+        hint="Run manage.py crudsync_triggers install, after migrate.",
+    ),
     "I001": Message(
         meaning="An object type declares no fields, so the model's own go out",
         hint="Declare fields=[...] to say which.",
@@ -150,6 +158,11 @@ MESSAGES: dict[str, Message] = {
     "I003": Message(
         meaning="The project has a tasks package of its own: the one of crudsync is loaded as crudsync_tasks",
         hint="Nothing is missing: from sync import schedule works all the same.",
+        deploy=True,
+    ),
+    "I020": Message(
+        meaning="There are ways to write a registered model, or what its payload reads, that capture does not see",
+        hint="Use SyncQuerySet or capture='trigger'; after such a write, sync_touch(queryset).",
         deploy=True,
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from sync import bindings
+from sync import bindings, outbox
 from sync.drain.landing import look
 from sync.drain.plan import Plan, is_first
 from sync.exceptions import ObjectBusy
@@ -94,5 +94,6 @@ def _written(plan: Plan, before: dict[str, Any], changed: dict[str, Any]) -> boo
         row = locked.first()
         if row is None or any(getattr(row, name) != before[name] for name in changed):
             return False
-        rows.update(**changed)
+        with outbox.quiet():  # what came from the remote is no change for it
+            rows.update(**changed)
     return True

@@ -12,6 +12,7 @@ from sync.exceptions import shown as safe
 from sync.types import BulkSpec, Lane, OutcomeKind, Verb
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
+    "capture": ("signals", "trigger"),
     "encoding": ("json", "form", "text", "binary"),
     "on_uncertain": ("hold", "retry"),
     "on_gone": ("recreate", "detach", "hold"),

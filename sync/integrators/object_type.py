@@ -70,6 +70,7 @@ class ObjectType:
         compress: request bodies are sent with gzip.
         classify: verb → status → kind of outcome, over the usual table: ``{"update": {204: "not_found"}}``.
         errors: dotted path in an answer with 2xx where something means that it was refused.
+        capture: ``signals``, or ``trigger``: the database (PostgreSQL) records every write itself.
 
     Raises:
         ConfigurationError: ``bad_object_type``, ``unknown_option``, ``bad_map``, or what rates and retries raise.
@@ -112,6 +113,7 @@ class ObjectType:
     compress: bool = False
     classify: Mapping[Any, Any] = field(default_factory=dict)
     errors: str = ""
+    capture: str = "signals"
     siblings: Mapping[str, type[Any]] = field(default_factory=dict, repr=False)
     free: bool = field(default=False, repr=False)
 

@@ -18,6 +18,7 @@ WORD = re.compile(r"[\w.]+")
 PLAIN = re.compile(r"[0-9A-Za-z-]+")
 """A number, a UUID: what needs no quoting stands in the statement, since binding a parameter costs more than that."""
 
+TABLE = Change._meta.db_table
 COLUMNS = "model, object_id, kind, lane, actor, reason, snapshot, created_at"
 
 

@@ -21,6 +21,7 @@ class Kind:
     name: str
     model: Any
     lane: Lane = Lane.LIVE
+    capture: str = "signals"
 
 
 def integrator(named: str, *models: type[Model] | Kind) -> type[Any]:
