@@ -18,6 +18,7 @@ from sync.bindings.stale import (
     let_go,
     next_due_s,
     prune,
+    rest,
     verify,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "prune",
     "remote_ids",
     "resolve",
+    "rest",
     "settle",
     "verify",
     "wake_children",

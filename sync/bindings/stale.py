@@ -145,6 +145,12 @@ def end(claim: Claimed) -> bool:
     return bool(_as_settled(claim).update(due_at=None, state=State.ABSENT, **values))
 
 
+def rest(claim: Claimed) -> bool:
+    """Take back the verifying read that a settlement asked for; False where the object was claimed or changed since."""
+    waiting = _as_settled(claim).filter(state=State.SYNCED, wanted=Wanted.VERIFY)
+    return bool(waiting.update(due_at=None, wanted=Wanted.AUTO))
+
+
 def hold(claim: Claimed, code: str, detail: str) -> bool:
     """Hold an object that cannot be followed at home; False where it was claimed or changed since."""
     return bool(_as_settled(claim).update(due_at=None, state=State.HELD, code=code, detail=detail[:500]))

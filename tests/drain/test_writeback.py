@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError
 from django.utils import timezone
 
-from sync import bindings
+from sync import bindings, faults
 from sync.drain import Report, drain
 from sync.models import Connection, State
 from sync.types import Wanted
@@ -106,3 +106,50 @@ def test_a_database_that_is_away_leaves_what_follows_for_later(
     assert row(connection, group).state == State.PENDING
     deliver(2)
     assert not Group.objects.exists()
+
+
+def test_a_write_back_whose_process_ended_before_it_is_made_good_by_a_read(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.written = {"name": "from the remote"}
+    group = Group.objects.create(name="a")
+    faults._armed["settled"] = ("end", 1)
+    try:
+        with pytest.raises(faults.Ended):
+            drain(connection.pk, wait=False)
+    finally:
+        faults._armed.clear()
+        faults._seen.clear()
+    found = row(connection, group)
+    assert (found.state, found.dirty_since, found.wanted) == (State.SYNCED, None, Wanted.VERIFY)
+    group.refresh_from_db()
+    assert group.name == "a"
+    deliver()
+    group.refresh_from_db()
+    assert group.name == "from the remote"
+
+
+def test_a_write_back_that_is_made_at_once_leaves_nothing_due(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.written = {"name": "from the remote"}
+    group = Group.objects.create(name="a")
+    deliver()
+    found = row(connection, group)
+    assert (found.state, found.wanted, found.due_at) == (State.SYNCED, Wanted.AUTO, None)
+    assert [entry[0] for entry in remote.journal] == ["create"]
+
+
+def test_where_nothing_can_be_read_a_write_back_asks_for_no_look(
+    integrator: type[MemoryIntegrator], connection: Connection, deliver: Deliver
+) -> None:
+    integrator.spec.can_read, integrator.written = False, {"name": "from the remote"}
+    group = Group.objects.create(name="a")
+    faults._armed["settled"] = ("end", 1)
+    try:
+        with pytest.raises(faults.Ended):
+            drain(connection.pk, wait=False)
+    finally:
+        faults._armed.clear()
+        faults._seen.clear()
+    assert row(connection, group).due_at is None
