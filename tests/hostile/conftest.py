@@ -44,9 +44,9 @@ def registered() -> Iterator[Callable[..., Any]]:
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallRemote]:
     """The remote."""
     monkeypatch.setenv("HOSTILE_TOKEN", CANARY)
-    server = SmallRemote()
-    yield server
-    server.stop()
+    started = SmallRemote()
+    yield started
+    started.stop()
 
 
 @pytest.fixture
