@@ -133,7 +133,8 @@ def _version(options: RestOptions, response: Response, shown: Mapping[str, Any] 
     if not options.version:
         return None
     if options.version == ETAG:
-        return usable_id(response.headers.get("etag"))
+        etag = usable_id(response.headers.get("etag"))
+        return etag if etag is not None and etag.isascii() else None  # another could not be sent back
     return None if shown is None else usable_id(at(shown, options.version))
 
 

@@ -2,7 +2,8 @@
 
 from requests import Response
 
+from sync.http.pool import check
 from sync.http.redact import own_parameter, safe_url, secrets_sent
 from sync.http.transport import Transport
 
-__all__ = ["Response", "Transport", "own_parameter", "safe_url", "secrets_sent"]
+__all__ = ["Response", "Transport", "check", "own_parameter", "safe_url", "secrets_sent"]

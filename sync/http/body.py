@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead
@@ -11,6 +12,7 @@ from sync.exceptions import BadBody, BodyTooLarge, ConnectionLost
 from sync.http.reply import Reply
 
 PIECE = 65536
+SMALL = 4096
 
 
 def read_body(raw: Reply | HTTPResponse, max_bytes: int) -> bytes:
@@ -48,13 +50,32 @@ def _collect(raw: Any, max_bytes: int, **options: bool) -> bytes:
     first = raw.read(PIECE, **options)
     if not first or (raw.closed and len(first) <= max_bytes and not options):
         return bytes(first)
-    # In one piece of memory: a list of chunks of two bytes would take twenty times their size.
-    body = bytearray(first)
-    while len(body) <= max_bytes and (piece := raw.read(PIECE, **options)):
-        body += piece
-    if len(body) > max_bytes:
+    pieces, size = [first], len(first)
+    for piece in _gathered(raw, options) if size <= max_bytes else ():
+        pieces.append(piece)
+        size += len(piece)
+        if size > max_bytes:
+            break
+    if size > max_bytes:
         raise BodyTooLarge(f"the body is larger than {max_bytes} bytes")
-    return bytes(body)
+    return b"".join(pieces)
+
+
+def _gathered(raw: Any, options: Mapping[str, bool]) -> Iterator[bytes]:
+    """Yield what is read, small pieces put together: alone, those of two bytes would take twenty times their size."""
+    small = bytearray()
+    while piece := raw.read(PIECE, **options):
+        if len(piece) < SMALL:
+            small += piece
+            if len(small) < PIECE:
+                continue
+            piece, small = bytes(small), bytearray()
+        elif small:
+            yield bytes(small)
+            small = bytearray()
+        yield piece
+    if small:
+        yield bytes(small)
 
 
 def _decoded(reply: Reply, encoding: str) -> HTTPResponse:

@@ -7,7 +7,7 @@ import re
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,24 +106,49 @@ class Pool:
         self._idle.append(wire)
 
     def _head(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-        if not _NAME.fullmatch(method):
-            raise ConfigurationError("the HTTP method is not a word", code="bad_method")
-        if _BAD_TARGET.search(target):
-            raise ConfigurationError("the URL holds characters that must be quoted", code="bad_url")
-        lines = [f"{method} {target} HTTP/1.1"]
-        for name, value in headers.items():
-            if _BAD_VALUE.search(value) or not _NAME.fullmatch(name):
-                raise _bad_header(name)
-            if name.lower() not in _FRAMING:
-                lines.append(f"{name}: {value}")
-        lines.append(self._host_line)
+        lines = [self._host_line]
         if body is not None or method in _WITH_BODY:
             lines.append(f"Content-Length: {len(body or b'')}")
-        lines.append("\r\n")
-        try:
-            return "\r\n".join(lines).encode("latin-1")
-        except UnicodeEncodeError:
-            raise ConfigurationError("a header holds characters that HTTP does not allow", code="bad_header") from None
+        return head_of(method, target, headers, lines)
+
+
+def head_of(method: str, target: str, headers: Mapping[str, str], more: Sequence[str] = ()) -> bytes:
+    """Return the head of a request.
+
+    Args:
+        method: a word.
+        target: of the first line, quoted.
+        headers: of the caller; those that frame the body are left out.
+        more: lines of ours.
+
+    Raises:
+        ConfigurationError: one of them holds what could end its line, or what HTTP has no form for.
+    """
+    if not _NAME.fullmatch(method):
+        raise ConfigurationError("the HTTP method is not a word", code="bad_method")
+    if _BAD_TARGET.search(target):
+        raise ConfigurationError("the URL holds characters that must be quoted", code="bad_url")
+    lines = [f"{method} {target} HTTP/1.1"]
+    for name, value in headers.items():
+        if _BAD_VALUE.search(value) or not _NAME.fullmatch(name):
+            raise _bad_header(name)
+        if name.lower() not in _FRAMING:
+            lines.append(f"{name}: {value}")
+    try:
+        return "\r\n".join([*lines, *more, "\r\n"]).encode("latin-1")
+    except UnicodeEncodeError:
+        raise ConfigurationError("a header holds characters that HTTP does not allow", code="bad_header") from None
+
+
+def check(method: str, url: str, headers: Mapping[str, str]) -> None:
+    """Check that a request can be sent, without sending it.
+
+    Raises:
+        ConfigurationError: it cannot, whatever the remote.
+    """
+    origin, target = split_url(url)
+    split_origin(origin)
+    head_of(method, target, headers)
 
 
 def split_url(url: str) -> tuple[str, str]:

@@ -12,8 +12,9 @@ from typing import Any, cast
 from urllib.parse import urljoin
 
 import requests
+from django.conf import settings
 
-from sync.exceptions import DeliveryUnknown
+from sync.exceptions import ConfigurationError, DeliveryUnknown
 from sync.http.adapter import Adapter, Prepared
 from sync.http.deadline import Deadline
 from sync.http.failures import typed
@@ -38,10 +39,20 @@ class Transport:
 
     Args:
         pool_size: idle connections kept for each origin; as many as threads.
-        verify: True: the CA bundle of requests; a path: that bundle; False: any certificate.
+        verify: True: the CA bundle of requests; a path: that bundle; False: any certificate, with Django's ``DEBUG``
+            alone.
+
+    Raises:
+        ConfigurationError: ``tls_not_verified``: certificates must not go unverified in production.
     """
 
     def __init__(self, pool_size: int = 8, verify: bool | str = True) -> None:
+        if not verify and not settings.DEBUG:
+            raise ConfigurationError(
+                "certificates are always verified where DEBUG is off",
+                code="tls_not_verified",
+                hint="for a private authority give the path of its CA bundle as verify",
+            )
         self._adapter = Adapter(pool_size, verify)
         _transports.add(self)
 

@@ -17,7 +17,8 @@ from sync.connectors.classify import usable_id
 from sync.connectors.options import LOCATION
 from sync.connectors.pagination import at
 from sync.exceptions import ConfigurationError, ConstraintViolation, CrudSyncError, PaginationError, PayloadError
-from sync.http import secrets_sent
+from sync.http import check, secrets_sent
+from sync.http.pool import head_of
 from sync.integrators import declared, parents
 from sync.integrators.base import BaseIntegrator, failed, part_of, payload_of
 from sync.integrators.clients import Client, client_of
@@ -42,7 +43,6 @@ from sync.types import (
 
 logger = logging.getLogger("crudsync.integrators")
 
-HEADER_BREAKS = ("\r", "\n", "\0")
 VERBS: Mapping[str, str] = {"create": "create_object", "update": "update_object", "delete": "delete_object"}
 
 
@@ -368,9 +368,7 @@ class Speaker(BaseIntegrator):
             remember(*secrets_sent(self._class_headers, ""))
             return self._class_headers
         headers = called("set_headers", lambda: self.headers)
-        for name, value in headers.items():
-            if not isinstance(value, str) or any(sign in f"{name}{value}" for sign in HEADER_BREAKS):
-                raise PayloadError(f"set_headers(): {str(name)[:50]!r} is not text on one line", code="hook_error")
+        _check_headers("set_headers", headers)
         remember(*secrets_sent(headers, ""))
         return dict(headers)
 
@@ -386,7 +384,14 @@ class Speaker(BaseIntegrator):
         changed = called("before_send", self.before_send, request)
         if changed is not None and not isinstance(changed, Request):
             raise PayloadError(f"before_send() returned a {type(changed).__name__}, not a Request", code="hook_error")
-        return changed or request
+        if changed is None:
+            return request
+        _check_headers("before_send", changed.headers)
+        try:
+            check(changed.method, changed.url, changed.headers)
+        except ConfigurationError as error:  # this object's, as any error of a hook: others must not wait for it
+            raise PayloadError(f"before_send(): {error.message}", code="hook_error", hint=error.hint) from error
+        return changed
 
     def _validated_by_hook(self, call: Call, answer: Answer, outcome: Outcome) -> Outcome:
         """Let the hook see a success, and an answer to a create whose id only the hook may know to find."""
@@ -404,3 +409,12 @@ class Speaker(BaseIntegrator):
         if known is None:
             return outcome
         return replace(outcome, kind=OutcomeKind.OK, code="", detail="", remote_id=known)
+
+
+def _check_headers(hook: str, headers: Mapping[Any, Any]) -> None:
+    """Let a header that no request can carry hold the object whose hook gave it, and nobody else."""
+    for name, value in headers.items():
+        try:
+            head_of("GET", "/", {name: value})
+        except (ConfigurationError, TypeError) as error:
+            raise PayloadError(f"{hook}(): {str(name)[:50]!r} is not text on one line", code="hook_error") from error

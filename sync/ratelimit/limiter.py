@@ -169,4 +169,4 @@ def _grants(taken: Taken, before: float, after: float, slack_s: float) -> Grants
 
 
 def _lasting(seconds: float | None) -> int | None:
-    return None if seconds is None else microseconds(min(max(seconds, 0.0), LONGEST_S))
+    return None if seconds is None or math.isnan(seconds) else microseconds(min(max(seconds, 0.0), LONGEST_S))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from sync import conf
-from sync.exceptions import SecretError
+from sync.exceptions import ConfigurationError, SecretError
 from sync.secrets.memory import source
 from sync.secrets.references import resolve
 from sync.secrets.sealing import open_sealed
@@ -47,12 +48,13 @@ def credentials(connection: Account) -> dict[str, str]:
 @source
 def _of_settings() -> list[str]:
     """The credentials in the settings: a hook may know them before the first request needs them."""
-    return [
-        value
-        for each in conf.current().integrators.values()
-        for ref in each.get("credentials", {}).values()
-        if (value := _resolved(str(ref)))
-    ]
+    try:
+        given: list[Any] = list(conf.current().integrators.values())
+    except ConfigurationError:
+        return []
+    tables = [each.get("credentials") for each in given if isinstance(each, Mapping)]
+    refs = [ref for table in tables if isinstance(table, Mapping) for ref in table.values() if isinstance(ref, str)]
+    return [value for ref in refs if (value := _resolved(ref))]
 
 
 def _resolved(ref: str) -> str:

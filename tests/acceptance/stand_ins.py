@@ -15,7 +15,7 @@ from typing import Any
 
 from examples.shop.integrators import ShopIntegrator
 from examples.shop.models import Customer
-from sync import IN, Map, ObjectType, RateLimit, faults, register, registry
+from sync import IN, BearerAuth, Map, ObjectType, RateLimit, faults, register, registry
 
 INCLUDE = ("-I", "tests.acceptance.stand_ins")
 
@@ -72,6 +72,33 @@ class Poisoned(ShopIntegrator):
         if name == "sleeps":
             time.sleep(3600)
         return super().set_data(model)
+
+
+class Secretive(ShopIntegrator):
+    """A token from the environment, a signature in the class, a password in the payload, and hooks that tell them."""
+
+    name = "shop"
+    auth = BearerAuth("env:CANARY_TOKEN")
+    headers = {"X-Signature": "c4n4ry-of-the-class-0123456789"}
+
+    @staticmethod
+    def set_object_types() -> Mapping[str, Any]:
+        fields = [Map("email"), Map("name"), Map("country")]
+        return {"customer": ObjectType(model=Customer, endpoint="customers", fields=fields, on_uncertain="retry")}
+
+    @staticmethod
+    def set_data_constraints() -> Mapping[str, Any]:
+        return {}
+
+    def set_data(self, model: Any) -> Any:
+        if getattr(model, "name", "") == "builds":
+            raise ValueError(f"the gateway refused {os.environ['CANARY_TOKEN']}")
+        return super().set_data(model)
+
+    def validate_response(self, response: Any) -> Any:
+        if b"raises" in (response.request.body or b""):
+            raise ValueError(f"{response.request.url} was asked with {dict(response.request.headers)}")
+        return super().validate_response(response)
 
 
 def stand_in(cls: type[Any]) -> None:

@@ -13,6 +13,8 @@ from sync.testing import Delivered, captured
 from sync.testing import deliver as delivered
 from tests.hostile.remote import SmallRemote
 from tests.http.conftest import serve, transport  # noqa: F401 - fixtures
+from tests.ratelimit.conftest import server, wire  # noqa: F401 - fixtures
+from tests.ratelimit.test_scripts import redis  # noqa: F401 - a fixture
 from tests.zoo.models import Note
 
 CANARY = "c4n4ry-of-the-bearer-0123456789"
@@ -42,9 +44,9 @@ def registered() -> Iterator[Callable[..., Any]]:
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallRemote]:
     """The remote."""
     monkeypatch.setenv("HOSTILE_TOKEN", CANARY)
-    server = SmallRemote()
-    yield server
-    server.stop()
+    started = SmallRemote()
+    yield started
+    started.stop()
 
 
 @pytest.fixture

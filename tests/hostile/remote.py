@@ -8,13 +8,15 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from tests.http.conftest import RawServer, ok
 
 Hostile = bytes | Callable[[socket.socket], None]
 """The bytes of a whole answer, or what writes them.
 
-``answering`` makes them from the request, ``tokens`` is what a token endpoint grants."""
+``answering`` makes them from the request, ``by_name`` also for other objects; ``tokens`` is what a token endpoint
+grants."""
 
 PATIENCE_S = 0.4
 """How long a connection stays open after a hostile answer, which may have promised more than it holds."""
@@ -42,6 +44,7 @@ class SmallRemote(RawServer):
 
     def __init__(self) -> None:
         self.hostile: dict[str, Hostile] = {}
+        self.by_name: dict[str, Callable[[Spoken], Hostile | None]] = {}
         self.answering: Callable[[Any], bytes | None] | None = None
         self.tokens: dict[str, Any] = {}
         self.objects: dict[str, dict[str, Any]] = {}
@@ -54,7 +57,7 @@ class SmallRemote(RawServer):
         return [each for each in self.spoken if self._text(each) == text]
 
     def _text(self, spoken: Spoken) -> str:
-        known = self.objects.get(spoken.target.partition("?")[0].rpartition("/")[2], {})
+        known = self.objects.get(unquote(spoken.target.partition("?")[0].rpartition("/")[2]), {})
         shown = spoken.data if isinstance(spoken.data, dict) and {"text", "name"} & set(spoken.data) else known
         return str(shown.get("text", shown.get("name", ""))).partition(" ")[0]
 
@@ -62,7 +65,8 @@ class SmallRemote(RawServer):
         spoken = Spoken(raw)
         with self._mutex:
             self.spoken.append(spoken)
-            hostile = self._hostile(spoken) if self._text(spoken) == POISON else None
+            name = self._text(spoken)
+            hostile = self._hostile(spoken) if name == POISON else self.by_name.get(name, lambda _: None)(spoken)
             good = self._good(spoken) if hostile is None else b""
         if hostile is None:
             sock.sendall(good)
@@ -82,7 +86,7 @@ class SmallRemote(RawServer):
     def _good(self, spoken: Spoken) -> bytes:
         if spoken.target.startswith("/token"):
             return ok(json.dumps(self.tokens).encode(), "Content-Type: application/json")
-        name = spoken.target.rpartition("/")[2]
+        name = unquote(spoken.target.rpartition("/")[2])
         if spoken.method == "POST":
             name = f"r{len(self.objects) + 1}"
             self.objects[name] = spoken.data

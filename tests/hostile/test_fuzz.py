@@ -219,7 +219,8 @@ def test_a_link_leads_to_the_same_origin_or_is_a_typed_error(paginator: Any, lin
 weird = st.one_of(
     st.integers(-(10**30), 10**30),
     st.floats(),
-    st.sampled_from([0, -1, 10**400, -(10**5000), True, None, "5", math.nan, math.inf, 5e-324, 1e308, 2**63]),
+    st.sampled_from([400, 5000]).map(lambda digits: 10**digits),
+    st.sampled_from([0, -1, True, None, "5", math.nan, math.inf, 5e-324, 1e308, 2**63]),
 )
 
 

@@ -732,7 +732,8 @@ def test_an_unknown_certificate_is_not_sent_to(tls_server: tuple[str, str], tran
     assert isinstance(answer.error, TlsFailed)
 
 
-def test_any_certificate_is_taken_where_that_is_asked_for(tls_server: tuple[str, str]) -> None:
+def test_any_certificate_is_taken_where_that_is_asked_for_on_a_desk(tls_server: tuple[str, str], settings: Any) -> None:
+    settings.DEBUG = True
     transport = Transport(verify=False)
     assert response(transport.send(Request(method="POST", url=tls_server[0], body=b"x"))).content == b"over TLS"
     transport.close()

@@ -123,3 +123,10 @@ class Member(models.Model):
 class Membership(models.Model):
     member = models.ForeignKey(Member, to_field="number", on_delete=models.CASCADE)
     club = models.ForeignKey(Enclosure, on_delete=models.CASCADE)
+
+
+class Crate(models.Model):
+    """A key that the database does not give."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    label = models.CharField(max_length=50)
