@@ -590,13 +590,13 @@ def test_until_they_are_installed_capture_in_python_goes_on(
     ],
 )
 def test_where_one_is_missing_disabled_or_outdated_nothing_is_lost(
-    by_trigger: ByTrigger, changes: Changes, spoilt: str
+    by_trigger: ByTrigger, changes: Changes, spoilt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_trigger(Note)
     for one in installation.standing():
         execute(spoilt.format(name=one.name))
     assert "installed" not in {one.state for one in installation.standing()}
-    installed._found.clear()  # as some seconds later
+    monkeypatch.setattr(installed, "KNOWN_FOR_S", 0.0)  # as some seconds later
     note = Note.objects.create(text="a")
     assert ("note", note.pk, "save") in changes()
     installation.install()
