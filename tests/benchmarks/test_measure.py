@@ -41,10 +41,15 @@ def test_a_bar_is_a_least_or_a_most() -> None:
 
 
 def test_the_table_shows_bars_first_and_whether_they_hold() -> None:
-    figures = {"fsync_ms": 0.2, "ratio_in_transaction": 1.9, "ratio_to_plain_save": 2.0}
+    figures = {"fsync_ms": 0.2, "ratio_by_trigger": 1.2, "ratio_in_transaction": 1.9, "ratio_to_plain_save": 2.0}
     found = rows("capture", figures)
-    assert [line[0] for line in found] == ["capture.ratio_to_plain_save", "capture.ratio_in_transaction", "  fsync_ms"]
-    assert [line[3] for line in found] == ["ok", "MISSED", ""]
+    assert [line[0] for line in found] == [
+        "capture.ratio_to_plain_save",
+        "capture.ratio_in_transaction",
+        "capture.ratio_by_trigger",
+        "  fsync_ms",
+    ]
+    assert [line[3] for line in found] == ["ok", "MISSED", "ok", ""]
     assert "≤ 1.7  MISSED" in table(found)
 
 

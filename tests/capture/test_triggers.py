@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 from examples.shop.models import Customer
@@ -19,6 +19,7 @@ from sync import IN, CrudIntegrator, Map, ObjectType, outbox, registry
 from sync.capture import actor, disabled, no_sync
 from sync.capture.context import asked
 from sync.capture.triggers import installation, installed
+from sync.capture.triggers.connection import around, follow
 from sync.models import Change
 from sync.testing import Remote, SandboxServer, deliver, redirected
 from sync.types import Lane
@@ -38,6 +39,8 @@ from tests.zoo.models import (
     Ticket,
 )
 from tests.zoo.registration import Kind
+
+psycopg: Any = pytest.importorskip("psycopg")
 
 Changes = Callable[[], list[tuple[str, Any, str]]]
 ByTrigger = Callable[..., None]
@@ -482,8 +485,6 @@ def test_under_autocommit_nothing_that_was_said_is_left_behind(by_trigger: ByTri
 
 @autocommit
 def test_another_connection_is_captured_and_its_role_needs_no_right_on_our_tables(by_trigger: ByTrigger) -> None:
-    import psycopg
-
     by_trigger(Note)
     execute("DO $$ BEGIN CREATE ROLE erp LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     execute("GRANT INSERT, SELECT ON zoo_note TO erp")
@@ -514,6 +515,60 @@ def test_each_write_rings_once_after_its_commit(by_trigger: ByTrigger, rung: lis
     assert rung[0] == rung[1] != []
 
 
+def in_one_call(cursor: Any) -> None:
+    cursor.execute("INSERT INTO zoo_keeper (name) VALUES (%s)", ["a"])
+
+
+def by_name(cursor: Any) -> None:
+    cursor.execute("INSERT INTO zoo_keeper (name) VALUES (%(name)s)", {"name": "a"})
+
+
+def several(cursor: Any) -> None:
+    cursor.executemany("INSERT INTO zoo_keeper (name) VALUES (%s)", [["a"]])
+
+
+def composed(cursor: Any) -> None:
+    cursor.execute(
+        psycopg.sql.SQL("INSERT INTO {} (name) VALUES (%s)").format(psycopg.sql.Identifier("zoo_keeper")), ["a"]
+    )
+
+
+def after_a_comment(cursor: Any) -> None:
+    cursor.execute("/* of a tracer */ -- two\n insert into zoo_keeper (name) values ('a')")
+
+
+def returning(cursor: Any) -> None:
+    cursor.execute("INSERT INTO zoo_keeper (name) VALUES ('a') RETURNING name")
+    assert (cursor.rowcount, cursor.fetchall()) == (1, [("a",)])
+
+
+@autocommit
+@pytest.mark.parametrize("write", [in_one_call, by_name, several, composed, after_a_comment, returning])
+@pytest.mark.parametrize("bound_by_the_server", [False, True])
+def test_the_triggers_are_told_however_a_statement_is_sent(
+    by_trigger: ByTrigger, write: Callable[[Any], None], bound_by_the_server: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_trigger(Keeper)
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "server_side_binding", bound_by_the_server)
+    with actor("ann"), connection.cursor() as cursor:
+        write(cursor)
+        with no_sync("an import"):
+            write(cursor)
+    with connection.cursor() as cursor:
+        write(cursor)
+    assert list(Change.objects.order_by("pk").values_list("actor", flat=True)) == ["ann", ""]
+
+
+def test_a_wrapper_that_others_add_and_take_away_leaves_ours(by_trigger: ByTrigger) -> None:
+    with connection.execute_wrapper(lambda execute, *given: execute(*given)):
+        by_trigger(Keeper)
+        connection.execute_wrappers.remove(around)
+        follow()
+    with actor("ann"):
+        Keeper.objects.create(name="a")
+    assert Change.objects.get().actor == "ann"
+
+
 # --- installed, missing, outdated ------------------------------------------------------------------------------------
 
 
@@ -535,13 +590,13 @@ def test_until_they_are_installed_capture_in_python_goes_on(
     ],
 )
 def test_where_one_is_missing_disabled_or_outdated_nothing_is_lost(
-    by_trigger: ByTrigger, changes: Changes, spoilt: str
+    by_trigger: ByTrigger, changes: Changes, spoilt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_trigger(Note)
     for one in installation.standing():
         execute(spoilt.format(name=one.name))
     assert "installed" not in {one.state for one in installation.standing()}
-    installed._found.clear()  # as some seconds later
+    monkeypatch.setattr(installed, "KNOWN_FOR_S", 0.0)  # as some seconds later
     note = Note.objects.create(text="a")
     assert ("note", note.pk, "save") in changes()
     installation.install()
@@ -580,9 +635,6 @@ def test_uninstalled_in_order_no_write_goes_uncaptured(by_trigger: ByTrigger, ch
 
 @autocommit
 def test_a_table_in_use_is_waited_for_briefly_and_then_left(by_trigger: ByTrigger) -> None:
-    import psycopg
-    from django.db import OperationalError
-
     parameters = connection.get_connection_params()
     names = ("dbname", "host", "port", "user")
     with psycopg.connect(**{name: parameters[name] for name in names if name in parameters}) as other:

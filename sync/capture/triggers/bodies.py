@@ -36,11 +36,12 @@ STILL = f"IF current_setting('{OFF}', true) = 'on' THEN RETURN NULL; END IF;"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One INSERT of changes: whose they are, and where they are found."""
+    """One INSERT of changes: whose they are, where they are found, and the rows of the statement behind them."""
 
     model: type[Model]
     key: str
     source: str
+    rows: str
     kind: Kind = Kind.SAVE
     snapshot: str = "NULL"
     distinct: bool = False
@@ -94,7 +95,8 @@ def named(model: type[Model], schema: str) -> str:
 
 def _insert(part: Part, schema: str) -> str:
     label = model_label(part.model)
-    lane = f"CASE WHEN count(*) OVER () > {BULK_FROM} THEN {int(Lane.BULK)} ELSE {lane_of(label)} END"
+    many = f"EXISTS (SELECT FROM {part.rows} OFFSET {BULK_FROM})"
+    lane = f"CASE WHEN {many} THEN {int(Lane.BULK)} ELSE {lane_of(label)} END"
     values = f"{part.key}, '{part.kind.value}', {lane}, {WHO}, {WHY}, {part.snapshot}, statement_timestamp()"
     distinct = "DISTINCT " if part.distinct else ""
     inbox = named(Change, schema)
@@ -105,22 +107,23 @@ def _own(table: type[Model], operation: str, schema: str) -> Iterator[Part]:
     """The rows of the table themselves, and what of their children it shows."""
     mine = table in wanted.wanted()
     if operation == INSERT and mine:
-        yield Part(model=table, key=_text(table, "n"), source=f"{NEW} n")
+        yield Part(model=table, key=_text(table, "n"), source=f"{NEW} n", rows=NEW)
     elif operation == UPDATE:
         same = " AND ".join(f'o."{column}" = n."{column}"' for column in columns_of(table))
         changed = f"{OLD} o FULL JOIN {NEW} n ON {same}"
         where = "WHERE (o *= n) IS NOT TRUE"  # by image: a column's type need not know equality
         if mine:
             key = f"coalesce({_text(table, 'n')}, {_text(table, 'o')})"
-            yield Part(model=table, key=key, source=f"{changed} {where}")
+            yield Part(model=table, key=key, source=f"{changed} {where}", rows=NEW)
         for child in children_of(table):
             if child in wanted.wanted():
                 joins, alias = _down(child, table, "n", schema)
-                yield Part(model=child, key=_text(child, alias), source=f"{changed} {joins} {where}")
+                yield Part(model=child, key=_text(child, alias), source=f"{changed} {joins} {where}", rows=NEW)
     elif operation in (DELETE, TRUNCATE) and mine:
         rows = OLD if operation == DELETE else named(table, schema)
         shot = _snapshot(table, "o", schema)
-        yield Part(model=table, key=_text(table, "o"), source=f"{rows} o", kind=Kind.DELETE, snapshot=shot)
+        key = _text(table, "o")
+        yield Part(model=table, key=key, source=f"{rows} o", rows=rows, kind=Kind.DELETE, snapshot=shot)
 
 
 def _linked(relations: tuple[Relation, ...], operation: str, schema: str) -> Iterator[Part]:
@@ -128,7 +131,7 @@ def _linked(relations: tuple[Relation, ...], operation: str, schema: str) -> Ite
     for relation in relations:
         field, model = relation.field, relation.shown_by
         through: Any = field.remote_field.through
-        source: Any = through._meta.get_field(field.m2m_field_name())
+        link: Any = through._meta.get_field(field.m2m_field_name())
         declaring = concrete(field.model)
         rows = {
             INSERT: NEW,
@@ -136,10 +139,12 @@ def _linked(relations: tuple[Relation, ...], operation: str, schema: str) -> Ite
             UPDATE: f"(SELECT * FROM {OLD} UNION ALL SELECT * FROM {NEW})",  # noqa: S608 - names of ours
             TRUNCATE: named(concrete(through), schema),
         }[operation]
-        own = f'JOIN {named(declaring, schema)} d ON d."{source.target_field.column}" = r."{source.column}"'
+        own = f'JOIN {named(declaring, schema)} d ON d."{link.target_field.column}" = r."{link.column}"'
         joins, alias = _down(model, declaring, "d", schema)
         key = _text(model, alias)
-        yield Part(model=model, key=key, source=f"{rows} r {own} {joins}", kind=Kind.RELATION, distinct=True)
+        source = f"{rows} r {own} {joins}"
+        many = {DELETE: OLD, TRUNCATE: rows}.get(operation, NEW)
+        yield Part(model=model, key=key, source=source, rows=many, kind=Kind.RELATION, distinct=True)
 
 
 def _down(child: type[Model], ancestor: type[Model], alias: str, schema: str) -> tuple[str, str]:

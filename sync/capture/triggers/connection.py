@@ -36,7 +36,7 @@ _asking: ContextVar[bool] = ContextVar("crudsync.asking", default=False)
 
 def follow() -> None:
     """Stand by every connection to our database, those that are open and those to come; touches no database."""
-    _mentioned.cache_clear()
+    _written.cache_clear()
     _names.cache_clear()
     if wanted.wanted():
         connection_created.connect(_created, dispatch_uid="crudsync.triggers")
@@ -47,16 +47,16 @@ def follow() -> None:
 def around(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
     """Execute one statement of a connection."""
     text = sql if isinstance(sql, str) else str(getattr(sql, "as_string", lambda _: "")(context["cursor"].cursor))
-    if not WRITES.match(text):
+    labels = _written(text) if len(text) < LONG else _search(text[:LONG])
+    if labels is None:
         return execute(sql, params, many, context)
     connection = context["connection"]
-    labels = _mentioned(text) if len(text) < LONG else _search(text[:LONG])
     said = _said(bool(labels))
     if said is NOTHING and not getattr(connection, SAID, False):
         result = execute(sql, params, many, context)
     else:
         result = _telling(said, execute, text, params, many, context)
-    if labels and not said.off:
+    if not said.off:
         for label in labels:
             if installed.by_trigger(label, connection.alias):
                 wake.ring_on_commit(connections_for, label, connection.alias)
@@ -99,7 +99,7 @@ def _telling(
         text = sql.replace("%", "%%") if params is None else sql
         return _last(execute(f"SELECT {SAY}; {text}", given, False, context))
     with transaction.atomic(using=connection.alias, savepoint=False):
-        execute(f"SELECT {SAY}", said.parameters, False, context)
+        context["cursor"].cursor.execute(f"SELECT {SAY}", said.parameters)
         return execute(sql, params, many, context)
 
 
@@ -112,11 +112,15 @@ def _last(cursor: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=2048)
-def _mentioned(sql: str) -> tuple[str, ...]:
+def _written(sql: str) -> tuple[str, ...] | None:
+    """Django's statements are the same text again and again."""
     return _search(sql)
 
 
-def _search(sql: str) -> tuple[str, ...]:
+def _search(sql: str) -> tuple[str, ...] | None:
+    """Whose changes a statement may make: None where it writes nothing."""
+    if not WRITES.match(sql):
+        return None
     pattern, labels = _names()
     found = dict.fromkeys(label for name in pattern.findall(sql) for label in labels[name])
     return tuple(found)
