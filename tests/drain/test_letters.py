@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from sync import bindings, capture, deadletters
 from sync.drain import Report, drain
-from sync.models import Binding, Cause, Connection, Operation, State
+from sync.models import Binding, Cause, Connection, Operation, State, Status
 from sync.models.clock import now
 from sync.types import Answer, Lane, RateLimit, Request, RetryPolicy, Wanted
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, answered, row, status
@@ -170,6 +170,27 @@ def test_two_objects_of_one_remote_id_open_a_letter_for_the_second(
     assert row(connection, second).state == State.DEAD
     (found,) = deadletters.groups()
     assert (found.code, found.message) == ("duplicate_remote", "The remote object # already belongs to group:#.")
+
+
+def test_an_object_that_was_created_twice_opens_a_letter_by_name(deliver: Deliver, connection: Connection) -> None:
+    group = Group.objects.create(name="a")
+    deliver()
+    binding = row(connection, group)
+    Operation.objects.create(
+        connection=connection,
+        binding=binding,
+        object_type="group",
+        object_id=binding.object_id,
+        verb="create",
+        status=Status.STALE,
+        remote_id="r77",
+        started_at=now(),
+    )
+    Binding.objects.update(uncertain="update", due_at=now() - dt.timedelta(seconds=1))
+    deliver()
+    assert row(connection, group).state == State.DEAD
+    (found,) = deadletters.groups()
+    assert (found.code, found.message) == ("duplicate_remote", "Also created at the remote as #.")
 
 
 def test_a_row_that_cannot_be_removed_after_the_remote_agreed_opens_a_letter(

@@ -23,8 +23,8 @@ class Command(BaseCommand):
     """Show every connection: whether it sends, what waits, what is stuck. Exits 1 where a person is needed."""
 
     help = (
-        "Show how delivery stands. Exits 0 where all is well; 1 where an object is held, in doubt or dead and not ignored, a gate is "
-        "shut, an integrator is no longer registered, or work waits and nobody sweeps."
+        "Show how delivery stands. Exits 0 where all is well; 1 where an object is held, in doubt or dead and not "
+        "ignored, a gate is shut, an integrator is no longer registered, or work waits and nobody sweeps."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
