@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
@@ -224,7 +224,7 @@ def test_a_success_asks_nothing_of_causes(deliver: Deliver) -> None:
     assert not [query["sql"] for query in queries if "crudsync_cause" in query["sql"]]
 
 
-@pytest.mark.parametrize("error", [DatabaseError("gone"), ValueError("NUL")])
+@pytest.mark.parametrize("error", [DatabaseError("gone"), InterfaceError("closed"), ValueError("NUL")])
 def test_a_cause_that_cannot_be_recorded_changes_no_outcome(
     error: Exception,
     refused: Callable[[int], list[Group]],
