@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from sync import bindings
 from sync.admin import show
 from sync.admin.forms import DoubtForm
-from sync.admin.letters import LetterActions
+from sync.admin.letters import LOGGED, LetterActions
 from sync.admin.panel import Panel
 from sync.admin.permissions import RESYNC, REVEAL, may
 from sync.admin.readonly import ReadOnlyAdmin
@@ -193,7 +193,9 @@ class BindingAdmin(LetterActions, ReadOnlyAdmin):
         return show.pretty(obj.seen or "")
 
     def _again(self, request: HttpRequest, queryset: QuerySet[Binding], wanted: Wanted) -> None:
+        rows = list(queryset[:LOGGED])
         total = again(queryset, actor=request.user.get_username(), reason=show.asked_for(wanted), wanted=wanted)
+        self._log(request, rows, f"crudsync: {show.asked_for(wanted)}")
         text = ngettext("%(n)d object was asked for.", "%(n)d objects were asked for.", total) % {"n": total}
         self.message_user(request, text, messages.SUCCESS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import F, Q
 
 from sync import bindings
@@ -33,7 +33,7 @@ def adopt(binding_ids: Collection[int] | None = None) -> int:
     """
     try:
         return _adopt(binding_ids)
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("letters were not opened: %s", type(error).__name__, exc_info=True)
         return 0
 

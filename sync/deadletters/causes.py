@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import DatabaseError, connections, transaction
+from django.db import Error, connections, transaction
 from django.db.models import Exists, F, OuterRef
 
 from sync.deadletters.trouble import LONGEST_EXAMPLE, Kind, Trouble, kind_of
@@ -57,7 +57,7 @@ def record(troubles: Sequence[Trouble]) -> list[int | None]:
         return []
     try:
         return _record(troubles)
-    except (DatabaseError, ValueError) as error:  # ValueError: text that has no place in the database
+    except (Error, ValueError) as error:  # ValueError: text that has no place in the database
         logger.warning("a cause could not be recorded: %s", type(error).__name__, exc_info=True)
         return [None] * len(troubles)
 
@@ -96,7 +96,7 @@ def _ids(seen: Mapping[str, Seen], using: str) -> dict[str, int]:
     try:
         with transaction.atomic(using=using):
             return _counted(seen, using)
-    except DatabaseError as error:  # somebody holds one of them: the letters are opened all the same
+    except Error as error:  # somebody holds one of them: the letters are opened all the same
         logger.warning("causes were not counted: %s", type(error).__name__)
     with transaction.atomic(using=using):
         _bound(using)

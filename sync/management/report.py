@@ -25,7 +25,8 @@ OVERDUE = 10
 class Standing:
     """How one connection stands.
 
-    ``counts`` are objects by state, each at most ``COUNTED``; ``backlog`` those that are due now or later;
+    ``counts`` are objects by state, each at most ``COUNTED``; ``ignored`` those of them that are ignored dead letters,
+    ``stuck`` those that wait for a person; ``backlog`` those that are due now or later;
     ``oldest_unsent_s`` the age in seconds of the oldest unsent change among the first ``COUNTED`` that are due.
     """
 
@@ -36,13 +37,10 @@ class Standing:
     blocked_until: dt.datetime | None
     blocked_reason: str
     counts: Mapping[str, int]
+    stuck: int
+    ignored: int
     backlog: int
     oldest_unsent_s: float | None
-
-    @property
-    def stuck(self) -> int:
-        """Objects that wait for a person."""
-        return sum(self.counts.get(state.value, 0) for state in STUCK)
 
     @property
     def well(self) -> bool:
@@ -96,6 +94,9 @@ def shown(count: int) -> str:
 def _standing(row: Connection, at: dt.datetime, using: str) -> Standing:
     bindings = Binding.objects.using(using).filter(connection=row)
     due = list(bindings.filter(due_at__isnull=False).order_by("due_at").values_list("state", "dirty_since")[:COUNTED])
+    dead = bindings.filter(due_at__isnull=True, state__in=STUCK).order_by()
+    stuck = list(dead.filter(ignored="").values_list("state", flat=True)[:COUNTED])
+    ignored = list(dead.exclude(ignored="").values_list("state", flat=True)[:COUNTED])
     gate = getattr(row, "gate", None)
     shut = gate is not None and gate.blocked_until is not None and gate.blocked_until > at
     return Standing(
@@ -105,19 +106,18 @@ def _standing(row: Connection, at: dt.datetime, using: str) -> Standing:
         paused_reason=row.paused_reason,
         blocked_until=gate.blocked_until if gate is not None and shut else None,
         blocked_reason=gate.reason if gate is not None and shut else "",
-        counts=_counts(bindings, [state for state, _ in due]),
+        counts=_counts(bindings, [*(state for state, _ in due), *stuck, *ignored]),
+        stuck=len(stuck),
+        ignored=len(ignored),
         backlog=len(due),
         oldest_unsent_s=_age_s(min((since for _, since in due if since is not None), default=None), at),
     )
 
 
-def _counts(bindings: QuerySet[Binding], due_states: Sequence[str]) -> dict[str, int]:
+def _counts(bindings: QuerySet[Binding], found: Sequence[str]) -> dict[str, int]:
     """What is due is counted from its partial index, what is stuck from another, what is synced up to the bound."""
-    counts = Counter(due_states)
-    idle = bindings.filter(due_at__isnull=True)
-    stuck = idle.filter(state__in=STUCK).order_by().values_list("state", flat=True)
-    counts.update(stuck[:COUNTED])
-    counts[State.SYNCED.value] += _count(idle.filter(state=State.SYNCED))
+    counts = Counter(found)
+    counts[State.SYNCED.value] += _count(bindings.filter(due_at__isnull=True, state=State.SYNCED))
     return {state: min(count, COUNTED) for state, count in sorted(counts.items()) if count}
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from sync import bindings, capture, deadletters
 from sync.drain import Report, drain
-from sync.models import Binding, Cause, Connection, Operation, State
+from sync.models import Binding, Cause, Connection, Operation, State, Status
 from sync.models.clock import now
 from sync.types import Answer, Lane, RateLimit, Request, RetryPolicy, Wanted
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, answered, row, status
@@ -172,6 +172,27 @@ def test_two_objects_of_one_remote_id_open_a_letter_for_the_second(
     assert (found.code, found.message) == ("duplicate_remote", "The remote object # already belongs to group:#.")
 
 
+def test_an_object_that_was_created_twice_opens_a_letter_by_name(deliver: Deliver, connection: Connection) -> None:
+    group = Group.objects.create(name="a")
+    deliver()
+    binding = row(connection, group)
+    Operation.objects.create(
+        connection=connection,
+        binding=binding,
+        object_type="group",
+        object_id=binding.object_id,
+        verb="create",
+        status=Status.STALE,
+        remote_id="r77",
+        started_at=now(),
+    )
+    Binding.objects.update(uncertain="update", due_at=now() - dt.timedelta(seconds=1))
+    deliver()
+    assert row(connection, group).state == State.DEAD
+    (found,) = deadletters.groups()
+    assert (found.code, found.message) == ("duplicate_remote", "Also created at the remote as #.")
+
+
 def test_a_row_that_cannot_be_removed_after_the_remote_agreed_opens_a_letter(
     integrator: type[MemoryIntegrator], monkeypatch: pytest.MonkeyPatch, deliver: Deliver, connection: Connection
 ) -> None:
@@ -203,7 +224,7 @@ def test_a_success_asks_nothing_of_causes(deliver: Deliver) -> None:
     assert not [query["sql"] for query in queries if "crudsync_cause" in query["sql"]]
 
 
-@pytest.mark.parametrize("error", [DatabaseError("gone"), ValueError("NUL")])
+@pytest.mark.parametrize("error", [DatabaseError("gone"), InterfaceError("closed"), ValueError("NUL")])
 def test_a_cause_that_cannot_be_recorded_changes_no_outcome(
     error: Exception,
     refused: Callable[[int], list[Group]],

@@ -64,6 +64,16 @@ def test_it_exits_1_where_a_person_is_needed(state: State, connection: Connectio
     assert caught.value.code == 1
 
 
+def test_nobody_is_needed_for_what_is_ignored(connection: Connection, run: Run) -> None:
+    bind(connection, "1", State.HELD)
+    Binding.objects.update(ignored="known to shop")
+    text = run("crudsync_status")
+    assert "1 held" in text
+    assert "1 of them ignored" in text
+    (one,) = report([connection]).connections
+    assert (one.stuck, one.ignored, dict(one.counts)) == (0, 1, {"held": 1})
+
+
 def test_it_exits_1_where_a_gate_is_shut(connection: Connection) -> None:
     until = timezone.now() + dt.timedelta(seconds=60)
     Gate.objects.update(blocked_until=until, reason="429")

@@ -23,8 +23,8 @@ class Command(BaseCommand):
     """Show every connection: whether it sends, what waits, what is stuck. Exits 1 where a person is needed."""
 
     help = (
-        "Show how delivery stands. Exits 0 where all is well; 1 where an object is held, in doubt or dead, a gate is "
-        "shut, an integrator is no longer registered, or work waits and nobody sweeps."
+        "Show how delivery stands. Exits 0 where all is well; 1 where an object is held, in doubt or dead and not "
+        "ignored, a gate is shut, an integrator is no longer registered, or work waits and nobody sweeps."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -81,7 +81,8 @@ class Command(BaseCommand):
         style = self.style.SUCCESS if one.well and not one.paused else self.style.WARNING
         self.stdout.write(style(f"{one.connection}: {_gate(one)}"))
         counts = ", ".join(f"{shown(count)} {state}" for state, count in one.counts.items())
-        self.stdout.write(f"  objects: {counts or 'none'}")
+        ignored = f"; {shown(one.ignored)} of them ignored" if one.ignored else ""
+        self.stdout.write(f"  objects: {counts or 'none'}{ignored}")
         self.stdout.write(f"  backlog: {shown(one.backlog)}{_since(', oldest unsent', one.oldest_unsent_s)}")
 
     def _config_as_text(self, rows: list[Connection]) -> None:
