@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from sync.models import Binding, Connection, Operation, State
 from sync.models.identity import pk_of
+from sync.secrets import redact
 from sync.types import Wanted
 
 NOTHING = "–"
@@ -117,10 +118,10 @@ def duration(milliseconds: float | None) -> str:
 
 
 def pretty(text: str) -> SafeString | str:
-    """Return JSON text indented, any other text as it is, in a block that keeps its lines."""
+    """Return JSON text indented, any other text as it is, without secrets, in a block that keeps its lines."""
     if not text:
         return NOTHING
-    return format_html('<pre class="crudsync-body">{}</pre>', indented(text))
+    return format_html('<pre class="crudsync-body">{}</pre>', redact(indented(text)))
 
 
 def indented(text: str) -> str:

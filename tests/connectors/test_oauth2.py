@@ -8,6 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -210,7 +211,7 @@ class TestKeeping:
         past = (access_tokens.now() - dt.timedelta(seconds=1)).isoformat()
         Connection.objects.update(credentials=seal({"access_token": "old", "access_token_until": past}))
         assert auth.headers(row) == bearer("old")
-        auth._held[row.pk] = auth._held[row.pk]._replace(until=0.0)
+        auth._held[row.pk] = replace(auth._held[row.pk], until=0.0)
         assert auth.headers(row) == bearer("canary-1")
 
     def test_a_token_of_two_seconds_is_used_for_most_of_them(self) -> None:
