@@ -43,6 +43,7 @@ def test_a_worker_that_is_killed_again_and_again_under_load_loses_and_doubles_no
     assert load.against() == []
 
 
+@pytest.mark.pg  # SQLite has one writer: suspended in the middle of a commit it keeps out all others
 @pytest.mark.parametrize("pool", ["prefork", pytest.param("threads", marks=long)])
 def test_a_worker_suspended_beyond_its_leases_does_no_harm_when_it_goes_on(
     load: Load, worker: Start, short: dict[str, float], until_quiet: Wait, pool: str
@@ -88,7 +89,7 @@ def test_a_cold_shutdown_under_load_is_made_up_for_by_the_next_worker(
     load.add(300)
     until(lambda: load.applied() >= 20, 60, sweeping=True)
     running.cold(timeout_s=60)
-    assert load.applied() < 300
+    assert pool == "threads" or load.applied() < 300  # threads cannot be ended: Celery waits for them
     worker(pool=pool, knobs=short)
     until_quiet(120, sweeping=True)
     print(load.report())  # noqa: T201 - shown with -rP
