@@ -83,8 +83,6 @@ class Field:
         changed, removed = self.rows(ROWS * ("update" in verbs)), self.rows(ROWS * ("delete" in verbs))
         until(quiet, 60, sweeping=True)
         self.armoury.clear()
-        for name, point in points.items():
-            self.armoury.arm(self.ids.get(name, ANY), point, how)
         with transaction.atomic():
             self.rows(ROWS * ("create" in verbs))
             for row in changed:
@@ -92,6 +90,8 @@ class Field:
                 row.save()
             for row in removed:
                 row.delete()
+            for name, point in points.items():  # at the very last: a drain that finds nothing gets to "folded", too
+                self.armoury.arm(self.ids.get(name, ANY), point, how)
         folded = "folded" in points.values()  # a sweep of ours would take the changes in itself
         until(lambda: self._struck(how) == len(points), 40, sweeping=not folded)
         self.counts[how] += len(points)
