@@ -96,6 +96,7 @@ def test_a_cold_shutdown_under_load_is_made_up_for_by_the_next_worker(
     assert load.against() == []
 
 
+@long
 def test_a_child_that_ends_after_each_task_costs_nothing_but_time(
     load: Load, worker: Start, short: dict[str, float], until_quiet: Wait
 ) -> None:
