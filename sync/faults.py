@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 from sync.exceptions import CrudSyncError
 
@@ -58,4 +59,7 @@ def _reached(name: str) -> None:
         raise Fault(f"fault point {name}")
     if kind == "end":
         raise Ended(name)
-    os.kill(os.getpid(), signal.SIGSTOP if kind == "stop" else signal.SIGKILL)
+    if kind == "stop":  # told to this thread: told to the process, another takes it, and this one goes on until then
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -63,6 +63,7 @@ def test_broken_bodies_are_doubts_that_end_and_cost_no_memory(
     assert grown < 60 * MIB  # several answers of 10 MiB at the most, at a time
 
 
+@pytest.mark.chaos
 def test_a_remote_that_half_works_for_a_while_loses_and_doubles_nothing(
     sandbox: Remote,
     worker: Start,

@@ -144,7 +144,7 @@ def test_a_worker_killed_in_the_middle_of_a_create_leaves_one_object(
     assert methods[:2] == (["POST", "POST"] if kind == "keys" else ["POST", "GET"])
 
 
-@pytest.mark.parametrize("point", chaotic_but("journaled", "sending", "sent", "settling"))
+@pytest.mark.parametrize("point", chaotic_but("sent"))
 def test_a_create_that_only_a_look_up_can_tell_of_is_never_doubled(
     sandbox: Remote,
     worker: Start,

@@ -32,6 +32,7 @@ def test_a_task_goes_to_the_worker_and_its_result_comes_back(
 ) -> None:
     assert (len(celery_setup), celery_setup.app.main) == (3, "project")
     assert celery_setup.ready(ping=True, control=True)
+    assert celery_setup.worker.container.exec_run("python -c 'print(6 * 7)'") == (0, b"42\n")
     assert celery_setup.app.control.ping(destination=[celery_setup.worker.hostname()])
     customer(1)
     until_equal(sweeping=True)

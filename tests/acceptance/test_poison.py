@@ -67,7 +67,7 @@ def test_a_hook_that_never_comes_back_is_dead_with_its_reason_and_the_others_arr
     assert (poison.state, poison.code) == (State.DEAD, "crash_loop")
     assert sorted(there["name"] for there in sandbox.objects("customers")) == ["Ada", "Ben"]
     assert len(sandbox.calls(applied=True)) == 2
-    assert running.text().count("Hard time limit") == (4 if pool == "prefork" else 0)
+    assert ("Hard time limit" in running.text()) == (pool == "prefork")
     Customer.objects.create(email="late@shop.test", name="Chidi")  # there is somebody left to send it
     until_quiet(60, sweeping=True)
     assert len(sandbox.objects("customers")) == 3
