@@ -42,7 +42,7 @@ class Bell:
         ids: dict[int, None] = {}
         for resolve, labels in self.labels.items():
             ids.update(dict.fromkeys(resolve(labels)))
-        doorbell.ring(ids)
+        doorbell.ring(ids, soon=True)
 
 
 def ring_on_commit(resolve: Resolve, label: str, using: str = "default") -> None:

@@ -16,7 +16,7 @@ from sync.integrators.clients import forget
 from sync.models import Connection
 from sync.ratelimit.link import link
 from sync.testing.remote import Remote, SandboxProcess
-from sync.wake.doorbell import rung
+from sync.wake.doorbell import echo, rung
 from sync.wake.publisher import publisher
 from tests.acceptance import stand_ins
 from tests.acceptance.waiting import quiet, until
@@ -52,7 +52,7 @@ def _afresh() -> Iterator[None]:
 
 
 def _forget() -> None:
-    for forgotten in (link.cache_clear, publisher.close, rung.forget, record._rings.clear, forget):
+    for forgotten in (link.cache_clear, publisher.close, rung.forget, echo.forget, record._rings.clear, forget):
         forgotten()
 
 

@@ -30,7 +30,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The ids of each ring, in place of a doorbell."""
     rings: list[list[int]] = []
 
-    def ring(ids: Iterable[int]) -> None:
+    def ring(ids: Iterable[int], **_: bool) -> None:
         rings.append(list(ids))
 
     monkeypatch.setattr(doorbell, "ring", ring)

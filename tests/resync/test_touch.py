@@ -107,7 +107,7 @@ def test_it_goes_with_a_rolled_back_transaction(register: Callable[..., None]) -
 @pytest.mark.django_db(transaction=True)
 def test_it_rings_once_after_the_commit(register: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     rings: list[list[int]] = []
-    monkeypatch.setattr(doorbell, "ring", lambda ids: rings.append(list(ids)))
+    monkeypatch.setattr(doorbell, "ring", lambda ids, **_: rings.append(list(ids)))
     monkeypatch.setattr(doorbell, "is_muted", lambda: False)
     Penguin.objects.create(name="p")
     register(Animal, Penguin)

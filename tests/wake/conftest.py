@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 
 from sync.ratelimit.link import link
-from sync.wake.doorbell import rung
+from sync.wake.doorbell import echo, rung
 from sync.wake.publisher import publisher
 from tests.servers.redis import RedisServer
 
@@ -14,7 +14,7 @@ from tests.servers.redis import RedisServer
 @pytest.fixture(autouse=True)
 def _afresh() -> Iterator[None]:
     """Nothing remembered from other tests, nothing kept for them."""
-    for forget in (link.cache_clear, publisher.close, rung.forget):
+    for forget in (link.cache_clear, publisher.close, rung.forget, echo.forget):
         forget()
     yield
     for forget in (publisher.close, link.cache_clear):

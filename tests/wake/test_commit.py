@@ -41,7 +41,7 @@ def rolled_back() -> Iterator[None]:
 @pytest.fixture
 def rings(monkeypatch: pytest.MonkeyPatch) -> Rings:
     made = Rings()
-    monkeypatch.setattr(doorbell, "ring", lambda ids: made.rung.append(list(ids)))
+    monkeypatch.setattr(doorbell, "ring", lambda ids, **_: made.rung.append(list(ids)))
     return made
 
 
