@@ -123,7 +123,8 @@ def without_call(plan: Plan) -> Settlement:
         detail = "Its worker ended three times while it was alone in hand."
         return replace(kept, state=State.DEAD, code="crash_loop", detail=detail)
     if plan.decision.code == TOO_EARLY:
-        return replace(kept, state=State.SYNCED, due_s=landing_s(plan), lane=Lane.RETRY, synced=True)
+        state = State.SYNCED if plan.present else State.ABSENT
+        return replace(kept, state=state, due_s=landing_s(plan), lane=Lane.RETRY, synced=True)
     if action is Action.LATER or (action is Action.NOTHING and plan.partial):
         return _later(plan, kept)
     if action is Action.HOLD:
