@@ -138,7 +138,9 @@ def without_call(plan: Plan) -> Settlement:
         wanted=Wanted.AUTO,
         uncertain="" if gone else claim.uncertain,
         intent=None if gone else kept.intent,
-        sent=None if gone else kept.sent,
+        sent=None
+        if gone or plan.keep
+        else kept.sent,  # what is left is nobody's to watch: if it comes back, all is sent
         seen=None if gone else kept.seen,
         state=state,
         code=bindings.LEFT if plan.keep else "",
