@@ -71,6 +71,7 @@ class Facts:
         look_in_s: seconds until a look-up can be trusted, 0 or less where it can be now.
         retry_doubt: ``on_uncertain`` is ``retry``: a duplicate is acceptable.
         hurried: a change has made it due before its look was.
+        deleted: it is deleted there already, and only looked at once more.
     """
 
     present: bool
@@ -87,6 +88,7 @@ class Facts:
     look_in_s: float = 0.0
     retry_doubt: bool = False
     hurried: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,8 @@ def decide(facts: Facts) -> Decision:
 
 def _absent(facts: Facts) -> Decision:
     if facts.bound and not facts.keep:
-        return Decision(action=Action.DELETE)
+        early = facts.deleted and facts.hurried and facts.wanted == Wanted.AUTO
+        return Decision(action=Action.LATER, code=TOO_EARLY) if early else Decision(action=Action.DELETE)
     return Decision(action=Action.NOTHING)
 
 

@@ -15,7 +15,7 @@ from sync.bindings.parents import Parent
 from sync.bindings.rows import Claimed
 from sync.connectors.codec import dumps
 from sync.drain import newer, rows
-from sync.drain.decide import LONE_CLAIMS, Action, Decision, Facts, decide
+from sync.drain.decide import LATE_DELETE, LONE_CLAIMS, Action, Decision, Facts, decide
 from sync.drain.intent import Intent
 from sync.exceptions import CrudSyncError, ObjectBusy, ParentNotSynced, PayloadError
 from sync.models import Connection, State
@@ -353,6 +353,7 @@ class Planner:
             look_in_s=intent.until + spec.lookup_lag - now if intent else 0.0,
             retry_doubt=spec.on_uncertain == "retry",
             hurried=claim.lane != Lane.RETRY,
+            deleted=claim.uncertain == LATE_DELETE and claim.sent is None,
         )
 
     def _failed(self, claim: Claimed, spec: ObjectTypeSpec, error: CrudSyncError) -> Plan:

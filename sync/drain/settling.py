@@ -125,7 +125,8 @@ def without_call(plan: Plan) -> Settlement:
         detail = "Its worker ended three times while it was alone in hand."
         return replace(kept, state=State.DEAD, code="crash_loop", detail=detail)
     if plan.decision.code == TOO_EARLY:
-        return replace(kept, state=State.SYNCED, due_s=landing_s(plan), lane=Lane.RETRY, synced=True)
+        state = State.SYNCED if plan.present else State.ABSENT
+        return replace(kept, state=state, due_s=landing_s(plan), lane=Lane.RETRY, synced=True)
     if action is Action.LATER or (action is Action.NOTHING and plan.partial):
         return _later(plan, kept)
     if action is Action.HOLD:
@@ -139,7 +140,9 @@ def without_call(plan: Plan) -> Settlement:
         wanted=Wanted.AUTO,
         uncertain="" if gone else claim.uncertain,
         intent=None if gone else kept.intent,
-        sent=None if gone else kept.sent,
+        sent=None
+        if gone or plan.keep
+        else kept.sent,  # what is left is nobody's to watch: if it comes back, all is sent
         seen=None if gone else kept.seen,
         state=state,
         code=bindings.LEFT if plan.keep else "",

@@ -233,7 +233,9 @@ def _update(case: Case, kind: Kind) -> Verdict:
 
 def _missing(case: Case) -> Verdict:
     """What a delete of ours may have removed is created anew, whatever the policy says of strangers' deletes."""
-    return gone("recreate" if case.was in ("delete", LATE_DELETE) else case.on_gone)
+    verdict = gone("recreate" if case.was in ("delete", LATE_DELETE) else case.on_gone)
+    lands = case.was and verdict.then is Then.NOW  # what may land late may land on the new one
+    return replace(verdict, doubt=None) if lands else verdict
 
 
 def gone(policy: str) -> Verdict:

@@ -14,8 +14,8 @@ from sync import bindings
 from sync.drain import Report, direct, drain
 from sync.exceptions import DeliveryUnknown
 from sync.models import Binding, Connection, State
-from sync.types import Verb, Wanted
-from tests.drain.memory import MemoryIntegrator, MemoryRemote, lost, row, status
+from sync.types import Lane, Verb, Wanted
+from tests.drain.memory import MemoryIntegrator, MemoryRemote, late, lost, row, status
 
 pytestmark = pytest.mark.django_db
 Deliver = Callable[..., Report]
@@ -99,6 +99,47 @@ def test_an_equal_save_does_not_bring_the_look_forward(
     assert remote.names() == ["c"]
 
 
+def test_a_change_of_a_deleted_row_does_not_bring_its_second_delete_forward(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.spec.client_id = True
+    group = Group.objects.create(name="a")
+    deliver()
+    remote.faults = [lost(applied=False)]
+    renamed(group, "b")
+    deliver()
+    pk = group.pk
+    group.delete()
+    deliver()
+    bindings.ask(connection.pk, "group", [str(pk)], wanted=Wanted.AUTO, lane=Lane.LIVE)
+    drain(connection.pk, wait=False)
+    binding = Binding.objects.get()
+    assert (binding.state, remote.calls("delete")) == (State.ABSENT, 1)
+    remote.objects[str(binding.remote_id)] = {"name": "b"}  # the lost update lands, and makes it anew
+    deliver(3)
+    assert remote.objects == {}
+
+
+def test_a_doubt_outlives_the_absence_of_its_object_where_it_is_created_anew(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.spec.keyed, integrator.spec.client_id, remote.upserts = False, True, True
+    group = Group.objects.create(name="a")
+    deliver()
+    remote.faults = [late()]
+    renamed(group, "b")
+    deliver()
+    remote.objects.clear()  # somebody removes it there
+    bindings.ask(connection.pk, "group", [str(group.pk)], wanted=Wanted.VERIFY)
+    renamed(group, "c")
+    deliver()
+    assert remote.names() == ["c"]
+    remote.land()
+    assert remote.names() == ["b"]
+    deliver(3)
+    assert remote.names() == ["c"]
+
+
 @pytest.mark.parametrize("code", [403, 422, 500])
 def test_a_look_that_is_never_answered_gives_nothing_up(
     remote: MemoryRemote, connection: Connection, deliver: Deliver, code: int
@@ -146,9 +187,10 @@ def test_where_a_late_write_makes_what_is_missing_a_delete_after_a_doubt_is_sent
     remote.faults = [lost(applied=False)]
     renamed(group, "b")
     deliver()
+    (remote_id,) = remote.objects
     group.delete()
     deliver()
-    remote.objects["r1"] = {"name": "b"}  # the lost update lands, and makes it anew
+    remote.objects[remote_id] = {"name": "b"}  # the lost update lands, and makes it anew
     deliver(3)
     assert remote.objects == {}
     assert set(Binding.objects.values_list("state", "remote_id", "due_at")) == {(State.ABSENT, None, None)}

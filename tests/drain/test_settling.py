@@ -422,3 +422,18 @@ def test_a_row_that_comes_back_under_its_old_key_finds_what_it_left(
     Group.objects.create(pk=pk, name="restored")
     deliver()
     assert remote.objects == {"r1": {"name": "restored"}}
+
+
+def test_a_row_that_comes_back_as_it_was_is_sent_whole_since_nobody_watched_what_it_left(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.spec.on_delete = "keep"
+    group = Group.objects.create(name="a")
+    deliver()
+    pk = group.pk
+    group.delete()
+    deliver()
+    remote.objects["r1"]["name"] = "edited there meanwhile"
+    Group.objects.create(pk=pk, name="a")
+    deliver()
+    assert remote.objects == {"r1": {"name": "a"}}

@@ -306,7 +306,7 @@ def happen(world: World, event: str) -> None:
     elif event == "changed there" and known:
         world.objects[world.binding["remote_id"]]["value"] = -1
         world.fold(Wanted.VERIFY)
-    elif event == "gone there" and known:
+    elif event == "gone there" and known and not world.late:  # else one that lands makes what nobody asks for
         del world.objects[world.binding["remote_id"]]
         world.fold(Wanted.VERIFY)
     elif event == "pass":
