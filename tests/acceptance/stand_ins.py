@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from examples.shop.models import Customer
 from sync import IN, Map, ObjectType, RateLimit, faults, register, registry
 
 INCLUDE = ("-I", "tests.acceptance.stand_ins")
+
+NEVER_S = 3600.0
+"""How long a hook takes that never returns."""
 
 ADDRESS = [Map("email"), Map("name"), Map("country"), Map("credit", "score", direction=IN)]
 
@@ -50,7 +54,7 @@ class Routed(ShopIntegrator):
 
 
 class Poisoned(ShopIntegrator):
-    """A hook that cannot bear some names: it raises, or its whole process ends."""
+    """A hook that cannot bear some names: it raises, its whole process ends, or it never returns."""
 
     name = "shop"
 
@@ -60,6 +64,8 @@ class Poisoned(ShopIntegrator):
             raise ZeroDivisionError(name)
         if name == "kills":
             os.kill(os.getpid(), signal.SIGKILL)
+        if name == "hangs":
+            time.sleep(NEVER_S)
         return super().set_data(model)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from examples.shop.models import Customer
 from project.servers import LOOPBACK
 from sync.models import Connection
 from sync.testing.remote import Remote
+from tests.acceptance.marks import once
 from tests.servers.celery import Beat, Supervisor, Worker, broker_at
 from tests.servers.proxy import Proxy
 from tests.servers.redis import RedisServer
@@ -72,8 +72,6 @@ FAULTS: dict[str, Callable[[Way], object]] = {
 EVERY_DAY = ("frozen",)
 ONCE = ("stopped", "full", "an item that is no message")
 """In the daily run on one database: Redis fails in the same way beside the other."""
-
-once = pytest.mark.skipif(os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="once is enough")
 
 
 @pytest.fixture
