@@ -19,6 +19,9 @@ from sync import IN, BearerAuth, Map, ObjectType, RateLimit, faults, register, r
 
 INCLUDE = ("-I", "tests.acceptance.stand_ins")
 
+NEVER_S = 3600.0
+"""How long a hook takes that never returns."""
+
 ADDRESS = [Map("email"), Map("name"), Map("country"), Map("credit", "score", direction=IN)]
 
 
@@ -59,7 +62,7 @@ class ByName(LookUpOnly):
 
 
 class Poisoned(ShopIntegrator):
-    """A hook that cannot bear some names: it raises, its whole process ends, or it never comes back."""
+    """A hook that cannot bear some names: it raises, its whole process ends, or it never returns."""
 
     name = "shop"
 
@@ -69,8 +72,8 @@ class Poisoned(ShopIntegrator):
             raise ZeroDivisionError(name)
         if name == "kills":
             os.kill(os.getpid(), signal.SIGKILL)
-        if name == "sleeps":
-            time.sleep(3600)
+        if name == "hangs":
+            time.sleep(NEVER_S)
         return super().set_data(model)
 
 

@@ -12,6 +12,7 @@ from examples.shop.models import Customer
 from project.servers import LOOPBACK
 from sync.models import Binding, Connection
 from sync.testing.remote import Remote, SandboxProcess
+from tests.acceptance.marks import once
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
 from tests.servers.proxy import Proxy
@@ -55,11 +56,10 @@ BROKEN: dict[str, Callable[[Proxy], str]] = {
     "no TLS": no_tls,
     "unreachable": unreachable,
 }
-EVERY_DAY = ("refused", "no TLS")
 
 
 @pytest.mark.parametrize(
-    "broken", [pytest.param(name, marks=[] if name in EVERY_DAY else [pytest.mark.chaos]) for name in BROKEN]
+    "broken", [pytest.param(name, marks=once if name == "refused" else pytest.mark.chaos) for name in BROKEN]
 )
 def test_what_is_not_sent_costs_no_attempt_and_follows_once_the_remote_is_reached(
     proxy: Proxy,
@@ -91,6 +91,7 @@ def test_what_is_not_sent_costs_no_attempt_and_follows_once_the_remote_is_reache
     assert created == {f"{n}@shop.test": 1 for n in range(COUNT)}
 
 
+@pytest.mark.chaos
 def test_a_remote_that_swallows_everything_is_left_alone_and_doubles_nothing(
     proxy: Proxy,
     sandbox: Remote,

@@ -15,6 +15,7 @@ from examples.shop.models import Customer
 from sync import wake
 from sync.models import Binding, Change, Connection, Sweep
 from sync.testing.remote import Remote
+from tests.acceptance.marks import once
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
 from tests.servers.redis import RedisServer
@@ -112,6 +113,7 @@ def test_with_beat_dead_what_failed_is_tried_again_while_others_are_saved(
     assert [entry.status for entry in sandbox.calls() if "unlucky" in entry.body] == [500, 500, 201]
 
 
+@once
 def test_messages_of_another_application_in_our_queue_stop_nobody(
     sandbox: Remote, worker: Start, beat: Callable[..., Beat], short: dict[str, float], until_equal: Wait
 ) -> None:
@@ -127,6 +129,7 @@ def test_messages_of_another_application_in_our_queue_stop_nobody(
     assert running.running
 
 
+@pytest.mark.chaos
 def test_two_beats_and_a_third_that_comes_back_double_nothing(
     sandbox: Remote,
     worker: Start,
@@ -148,6 +151,7 @@ def test_two_beats_and_a_third_that_comes_back_double_nothing(
     assert Counter(entry.method for entry in sandbox.calls(applied=True))["POST"] == 10
 
 
+@once
 def test_sweeps_at_once_take_every_change_in_once(
     sandbox: Remote, worker: Start, short: dict[str, float], account: Callable[..., Connection], until_equal: Wait
 ) -> None:
@@ -162,6 +166,7 @@ def test_sweeps_at_once_take_every_change_in_once(
     assert set(Binding.objects.values_list("seq", flat=True)) == {1}
 
 
+@pytest.mark.chaos
 def test_a_result_backend_that_is_broken_loses_no_work(
     sandbox: Remote, worker: Start, beat: Callable[..., Beat], short: dict[str, float], until_equal: Wait
 ) -> None:

@@ -63,7 +63,7 @@ FAULTS: dict[str, Callable[[PostgresServer], object]] = {
 }
 
 
-LONG = ("restarted", "sessions ended")
+LONG = ("restarted", "crashed", "sessions ended")
 
 
 @pytest.mark.parametrize(

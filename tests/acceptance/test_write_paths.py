@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from examples.shop.models import Category, Customer, Order, Product, Tag
 from sync import no_sync
 from sync.testing.remote import Remote
+from tests.acceptance.marks import once
 from tests.servers.celery import Beat, Worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
@@ -162,6 +163,7 @@ def seed() -> None:
         Product.objects.create(category=category, name=sku, sku=sku, price=Decimal(4))
 
 
+@once
 def test_every_way_of_writing_ends_with_both_sides_equal(
     sandbox: Remote,
     worker: Callable[..., Worker],
