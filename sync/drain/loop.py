@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -191,7 +191,8 @@ class Drain:
         self._build_s = (time.monotonic() - building) / len(claimed)
         point("planned")
         window_end = began + self.settings.window_s
-        if self._too_slow(plans, window_end):
+        plans = self._in_time(plans, planner.took_s, window_end)
+        if not plans:
             gate.give_back(passage)
             return
         senders = Senders(unit.threads(), unit.transmit)
@@ -225,15 +226,23 @@ class Drain:
         if interpreter.shut:
             self.shut = "gate"
 
-    @staticmethod
-    def _too_slow(plans: list[Plan], window_end: float) -> bool:
-        """Count it against an object if its hooks alone take longer than it may be sent."""
-        if len(plans) > 1 or not plans[0].decision.action.calls or time.monotonic() <= window_end:
-            return False
-        plan = plans[0]
-        late = too_slow(plan, plan.unit.retry_policy())
-        settle([], [late], parents=(), deadline=time.monotonic() + conf.current().settle_s)
-        return True
+    def _in_time(self, plans: list[Plan], took_s: Mapping[int, float], window_end: float) -> list[Plan]:
+        """Count it against the objects whose hooks alone take longer than they may be sent; return the others."""
+        if time.monotonic() <= window_end:
+            return plans
+        alone = len(plans) == 1
+        late = [
+            plan
+            for plan in plans
+            if plan.decision.action.calls and (alone or took_s[plan.claim.id] > self.settings.window_s)
+        ]
+        if late:
+            ids = {plan.claim.id for plan in late}
+            rows = [too_slow(plan, plan.unit.retry_policy()) for plan in late]
+            settle([], rows, parents=(), deadline=time.monotonic() + conf.current().settle_s)
+            self._build_s = 0.0  # the next claim is without them
+            return [plan for plan in plans if plan.claim.id not in ids]
+        return plans
 
     def _learn_latency(self, calls: int, seconds: float, threads: int) -> None:
         if calls >= threads:
