@@ -27,6 +27,7 @@ from sync.types import RateLimit
 logger = logging.getLogger("crudsync.drain")
 
 POLL_S = 0.05
+ASIDE_EVERY_S = 1.0
 CLAIM_FOR_S = 1.0
 """A claim takes about what can be sent in this time: so many are in hand when a worker dies."""
 
@@ -93,6 +94,7 @@ class Drain:
         self._slot: slots.Held | None = None
         self._slot_until = 0.0
         self._aside = False
+        self._ask_aside_at = 0.0
 
     def run(self) -> Report:
         """Intake, then send inside a slot, then look once more."""
@@ -139,8 +141,10 @@ class Drain:
     def _tick(self, passage: Passage, delivery: Delivery) -> None:
         """Keep the slot while calls are under way; make way for another drain where only a few lag behind."""
         self._keep_slot()
-        if self._slot is None or self._aside or not delivery.lags:
+        now = time.monotonic()
+        if self._slot is None or self._aside or now < self._ask_aside_at or not delivery.lags:
             return
+        self._ask_aside_at = now + ASIDE_EVERY_S
         aside = slots.step_aside(self._slot, passage.connection, self._slot_s())
         if aside is not None:
             self._slot, self._aside = aside, True
