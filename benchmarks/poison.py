@@ -1,6 +1,6 @@
 """One poison object of each kind among 10,000 healthy ones: how much later the healthy ones arrive.
 
-Run ``python -m benchmarks.poison [--rows 10000] [--limit 150] [--drains 1] [--rounds 1] [--json]``. All are due at
+Run ``python -m benchmarks.poison [--rows 10000] [--limit 150] [--drains 4] [--rounds 1] [--json]``. All are due at
 once; a prefork worker of four processes and beat deliver them to a remote with a limit (calls a second), once without
 poison and once with it, in turn. Counted is the time from the first ring until the remote has the object, and
 ``ratio_p99`` is that of its 99th percentile over the healthy ones.
@@ -30,7 +30,7 @@ ENDS_S = 180.0
 """How long the poison may take, after the healthy ones have arrived, to end in a state with a reason."""
 
 
-def run(rows: int = 10_000, limit: int = 150, drains: int = 1, rounds: int = 1) -> dict[str, Any]:
+def run(rows: int = 10_000, limit: int = 150, drains: int = 4, rounds: int = 1) -> dict[str, Any]:
     """Measure and return the figures.
 
     Args:
@@ -174,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--limit", type=int, default=150)
-    parser.add_argument("--drains", type=int, default=1)
+    parser.add_argument("--drains", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,7 @@ from sync.types import RateLimit
 logger = logging.getLogger("crudsync.drain")
 
 POLL_S = 0.05
+ASIDE_EVERY_S = 1.0
 CLAIM_FOR_S = 1.0
 """A claim takes about what can be sent in this time: so many are in hand when a worker dies."""
 
@@ -95,6 +96,7 @@ class Drain:
         self._slot: slots.Held | None = None
         self._slot_until = 0.0
         self._aside = False
+        self._ask_aside_at = 0.0
 
     def run(self) -> Report:
         """Intake, then send inside a slot, then look once more."""
@@ -147,8 +149,10 @@ class Drain:
     def _tick(self, passage: Passage, delivery: Delivery) -> None:
         """Keep the slot while calls are under way; make way for another drain where only a few lag behind."""
         self._keep_slot()
-        if self._slot is None or self._aside or not delivery.lags:
+        now = time.monotonic()
+        if self._slot is None or self._aside or now < self._ask_aside_at or not delivery.lags:
             return
+        self._ask_aside_at = now + ASIDE_EVERY_S
         aside = slots.step_aside(self._slot, passage.connection, self._slot_s())
         if aside is not None:
             self._slot, self._aside = aside, True
@@ -199,7 +203,8 @@ class Drain:
         self._build_s = (time.monotonic() - building) / len(claimed)
         point("planned")
         window_end = began + self.settings.window_s
-        if self._too_slow(plans, window_end):
+        plans = self._in_time(plans, planner.took_s, window_end)
+        if not plans:
             gate.give_back(passage)
             return
         senders = Senders(unit.threads(), unit.transmit)
@@ -233,15 +238,23 @@ class Drain:
         if interpreter.shut:
             self.shut = "gate"
 
-    @staticmethod
-    def _too_slow(plans: list[Plan], window_end: float) -> bool:
-        """Count it against an object if its hooks alone take longer than it may be sent."""
-        if len(plans) > 1 or not plans[0].decision.action.calls or time.monotonic() <= window_end:
-            return False
-        plan = plans[0]
-        late = too_slow(plan, plan.unit.retry_policy())
-        settle([], [late], parents=(), deadline=time.monotonic() + conf.current().settle_s)
-        return True
+    def _in_time(self, plans: list[Plan], took_s: Mapping[int, float], window_end: float) -> list[Plan]:
+        """Count it against the objects whose hooks alone take longer than they may be sent; return the others."""
+        if time.monotonic() <= window_end:
+            return plans
+        alone = len(plans) == 1
+        late = [
+            plan
+            for plan in plans
+            if plan.decision.action.calls and (alone or took_s[plan.claim.id] > self.settings.window_s)
+        ]
+        if late:
+            ids = {plan.claim.id for plan in late}
+            rows = [too_slow(plan, plan.unit.retry_policy()) for plan in late]
+            settle([], rows, parents=(), deadline=time.monotonic() + conf.current().settle_s)
+            self._build_s = 0.0  # the next claim is without them
+            return [plan for plan in plans if plan.claim.id not in ids]
+        return plans
 
     def _learn_latency(self, calls: int, seconds: float, threads: int) -> None:
         if calls >= threads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,8 @@ class Planner:
         self.connection = connection
         self.integrator: Any = registry.get(connection.integrator)
         self.types: Mapping[str, ObjectTypeSpec] = self.integrator.types()
+        self.took_s: dict[int, float] = {}
+        """How long each plan of the last claim took to build, by binding id."""
         self._waiting: dict[str, str] = {}
         self._broken: dict[int, Exception] = {}
         self._speaker: Any = None
@@ -103,7 +106,12 @@ class Planner:
             units.update(self._made(spec, members))
         parents = self._parents(known, units)
         self._waiting = {}
-        return [self._plan(claim, units.get(claim.id), parents) for claim in claims]
+        plans, self.took_s = [], {}
+        for claim in claims:
+            began = time.monotonic()
+            plans.append(self._plan(claim, units.get(claim.id), parents))
+            self.took_s[claim.id] = time.monotonic() - began
+        return plans
 
     def speaker(self) -> Any:
         """Return an integrator instance that speaks for no object in particular."""

@@ -27,6 +27,7 @@ logger = logging.getLogger("crudsync.ratelimit")
 SHORTEST_REST_S = 1.0
 LONGEST_REST_S = 5.0
 KEPT = 16
+SOON_S = 0.01
 
 
 @dataclass(slots=True)
@@ -47,9 +48,10 @@ class Link:
         url: ``redis://``, ``rediss://`` or ``unix://``; the forms that Celery takes are understood.
         timeout_s: for connecting, and for each answer.
         identify: ask each server for its run id.
+        aside: whether a server that failed is there again is found out by a thread, and no caller waits for it.
     """
 
-    def __init__(self, url: str, *, timeout_s: float, identify: bool = False) -> None:
+    def __init__(self, url: str, *, timeout_s: float, identify: bool = False, aside: bool = False) -> None:
         self._pool = ConnectionPool.from_url(
             plain_url(url),
             socket_timeout=timeout_s,
@@ -60,6 +62,8 @@ class Link:
             driver_info=None,
         )
         self._identify = identify
+        self._aside = aside
+        self._scout: threading.Thread | None = None
         self._idle: deque[Line] = deque()
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -70,6 +74,11 @@ class Link:
     def rest_s(self) -> float:
         """Seconds for which nothing will be asked; 0 where the next call is made."""
         return max(0.0, self._rests_until - time.monotonic())
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last call had no answer."""
+        return self._failures > 0
 
     def call(self, *commands: Sequence[Any]) -> list[Any]:
         """Send commands in one go and return their answers.
@@ -107,6 +116,9 @@ class Link:
     def _line(self) -> Iterator[Line]:
         if self.rest_s:
             raise RedisConnectionError("Redis did not answer a moment ago; it is left alone")
+        if self._aside and self._failures and threading.current_thread() is not self._scout:
+            self._send_scout()
+            raise RedisConnectionError("Redis did not answer a moment ago; a thread looks whether it is there again")
         line = self._take_idle()
         try:
             self._ready(line)
@@ -124,6 +136,22 @@ class Link:
             self._idle.append(line)
         else:
             line.wire.disconnect()
+
+    def _send_scout(self) -> None:
+        """Start the thread, where none is under way; a fork leaves it behind, dead."""
+        with self._lock:
+            if self._scout is None or not self._scout.is_alive():
+                self._scout = threading.Thread(target=self._look, name="crudsync-redis", daemon=True)
+                self._scout.start()
+
+    def _look(self) -> None:
+        time.sleep(self.rest_s + SOON_S)
+        if not self.failed:  # closed meanwhile
+            return
+        try:
+            self.call(("PING",))
+        except (RedisError, OSError) as error:
+            logger.debug("Redis is not there yet: %s", type(error).__name__)
 
     def _take_idle(self) -> Line:
         if self._pid != os.getpid():
@@ -168,6 +196,8 @@ class Link:
         rest_s = min(LONGEST_REST_S, SHORTEST_REST_S * 2 ** min(self._failures - 1, 10))
         self._rests_until = time.monotonic() + rest_s
         logger.warning("Redis does not answer (%s); it is left alone for %.0f s", type(error).__name__, rest_s)
+        if self._aside:
+            self._send_scout()
 
 
 def plain_url(url: str) -> str:
@@ -194,6 +224,6 @@ def usable_url(url: str) -> bool:
 
 
 @functools.lru_cache(maxsize=32)
-def link(url: str, timeout_s: float, identify: bool = False) -> Link:
+def link(url: str, timeout_s: float, identify: bool = False, aside: bool = False) -> Link:
     """Return this process's link to a Redis, the same for the same arguments."""
-    return Link(url, timeout_s=timeout_s, identify=identify)
+    return Link(url, timeout_s=timeout_s, identify=identify, aside=aside)

@@ -133,7 +133,7 @@ def _first(ids: Sequence[int]) -> list[int]:
 
 def _line() -> Link | None:
     url = conf.redis_url()
-    return link(url, TIMEOUT_S) if url else None
+    return link(url, TIMEOUT_S, aside=True) if url else None
 
 
 echo = Echo(ring)

@@ -266,6 +266,32 @@ def test_a_lease_outlasts_the_longest_deadline_of_its_calls(
     assert min(leases) == 100.0
 
 
+def test_an_object_whose_hook_is_too_slow_is_counted_and_named_among_others_which_follow_without_it(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver, settings: Any
+) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "window_s": 0.3, "slice_s": 0.3}
+    original = integrator.build_payload
+    built: list[str] = []
+
+    def build(self: Any, remote_ids: Any) -> Any:
+        built.append(self.instance.name)
+        if self.instance.name == "slow":
+            time.sleep(0.4)
+        return original(self, remote_ids)
+
+    integrator.build_payload = build  # type: ignore[method-assign]
+    groups = {name: Group.objects.create(name=name) for name in ("a", "slow", "b")}
+    deliver()
+    found = row(connection, groups["slow"])
+    assert (found.state, found.code, found.attempts) == (State.RETRYING, "hook_too_slow", 1)
+    assert {row(connection, groups[name]).attempts for name in ("a", "b")} == {0}
+    Binding.objects.filter(pk=found.pk).update(due_at=None)
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "window_s": 5.0, "slice_s": 5.0}
+    deliver()
+    assert remote.names() == ["a", "b"]
+    assert built.count("slow") == 1
+
+
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 

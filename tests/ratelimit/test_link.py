@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
+from project.servers import wait_until
 from sync.ratelimit import link as rooms
 from sync.ratelimit import scripts
 from sync.ratelimit.link import Link, link, plain_url
@@ -76,6 +78,50 @@ def test_a_frozen_server_costs_one_timeout_and_then_nothing(wire: Link, server: 
     assert first < 0.6
     assert time.monotonic() - started < first + 0.2
     assert 0 < wire.rest_s <= 1
+
+
+@pytest.fixture
+def aside(server: RedisServer) -> Iterator[Link]:
+    """A link whose callers never wait for a server that has failed once."""
+    found = Link(server.url, timeout_s=0.3, aside=True)
+    yield found
+    found.close()
+
+
+def test_nobody_waits_for_a_frozen_server_a_second_time(
+    aside: Link, server: RedisServer, awake: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside.call(("PING",))
+    server.freeze()
+    with pytest.raises(RedisError):
+        aside.call(("PING",))
+    slow: list[float] = []
+    until = time.monotonic() + 1.5  # several times what a look lasts
+    while time.monotonic() < until:
+        started = time.monotonic()
+        with pytest.raises(RedisConnectionError, match=r"a thread looks|left alone"):
+            aside.call(("PING",))
+        slow.append(time.monotonic() - started)
+        time.sleep(0.01)
+    assert sorted(slow)[len(slow) // 2] < 0.05
+    assert len(slow) > 20  # in 0.3 s each, these would have been five
+
+
+def test_a_thread_finds_a_server_that_came_back_by_itself(aside: Link, server: RedisServer) -> None:
+    aside.call(("PING",))
+    server.freeze()
+    with pytest.raises(RedisError):
+        aside.call(("PING",))
+    server.resume()
+    assert wait_until(lambda: not aside.failed, 10)
+    assert aside.call(("PING",)) == [b"PONG"]
+
+
+def test_where_a_fork_left_the_thread_behind_a_call_sends_another(aside: Link, server: RedisServer) -> None:
+    aside._failures = 1
+    with pytest.raises(RedisConnectionError, match="a thread looks"):
+        aside.call(("PING",))
+    assert wait_until(lambda: not aside.failed, 10)
 
 
 def test_an_answer_that_came_too_late_is_not_taken_for_the_next_one(
