@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 
+from django.db import DatabaseError, connections
+
 from sync.bindings import generic, postgres
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
 from sync.exceptions import ObjectBusy
 from sync.models import Binding
 from sync.models.clock import now
-from sync.models.database import alias, in_transaction, is_postgres
+from sync.models.database import alias, in_transaction, is_postgres, repeatable
 from sync.types import OURSELVES
 
 
@@ -59,10 +61,20 @@ def claim(connection_id: int, limit: int, lease_s: float, *, probe: bool = False
         sound = in_transaction(lambda: steps.claim(connection_id, limit, lease_s, using, sound=True), using)
         if sound:
             return list(sound)
-    if is_postgres(using) and (few := postgres.claim_few(connection_id, limit, lease_s, using)) is not None:
+    if is_postgres(using) and (few := _few(connection_id, limit, lease_s, using)) is not None:
         return few
     rows: list[Claimed] = in_transaction(lambda: steps.claim(connection_id, limit, lease_s, using), using)
     return rows
+
+
+def _few(connection_id: int, limit: int, lease_s: float, using: str) -> list[Claimed] | None:
+    """The claim in one statement; None where that cannot be, or where the database asks to repeat it."""
+    try:
+        return postgres.claim_few(connection_id, limit, lease_s, using)
+    except DatabaseError as error:
+        if connections[using].in_atomic_block or not repeatable(error):
+            raise
+        return None
 
 
 def claim_one(row: Fold, lease_s: float) -> Claimed:

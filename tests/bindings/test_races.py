@@ -128,3 +128,34 @@ def test_what_another_claim_has_locked_is_left_to_it(claimed: Claimed) -> None:
         thread.start()
         thread.join(timeout=10)
     assert found == [[]]
+
+
+REFUSE_ONCE = """
+CREATE SEQUENCE refusals;
+CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('refusals') = 1 THEN  -- a sequence is not rolled back
+        RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse_once BEFORE UPDATE ON crudsync_binding FOR EACH ROW EXECUTE FUNCTION refuse_once();
+"""
+LIKE_BEFORE = """
+DROP TRIGGER refuse_once ON crudsync_binding;
+DROP FUNCTION refuse_once();
+DROP SEQUENCE refusals;
+"""
+
+
+def test_a_claim_that_the_database_refuses_is_made_again() -> None:
+    connection = Connection.objects.create(integrator="vault")
+    Gate.objects.create(connection=connection)
+    bindings.fold([change(connection.pk)])
+    with connections["default"].cursor() as cursor:
+        cursor.execute(REFUSE_ONCE)
+        try:
+            (row,) = bindings.claim(connection.pk, 5, 60.0)
+        finally:
+            cursor.execute(LIKE_BEFORE)
+    assert (row.object_id, row.claims) == ("1", 1)
