@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 from celery import current_app
@@ -91,14 +91,21 @@ class Beat(Process):
         return self
 
 
+RESTARTS = 20
+"""A process that cannot live is started no more often than this: it would take the machine with it."""
+
+
 class Supervisor:
     """Starts anew whatever of these ends, as systemd or honcho would, until it is left.
 
-    ``restarts`` names what was started anew, in order.
+    ``restarts`` names what was started anew, in order. What ends again and again is given up.
+
+    Args:
+        processes: processes, or pytest-celery's nodes over such.
     """
 
-    def __init__(self, *processes: Process) -> None:
-        self.processes = processes
+    def __init__(self, *processes: Any) -> None:
+        self.processes: list[Process] = [getattr(each, "process", each) for each in processes]
         self.restarts: list[str] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -114,7 +121,7 @@ class Supervisor:
         self._thread.join(timeout=20)
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.1):
+        while not self._ended.wait(0.1) and len(self.restarts) < RESTARTS:
             for process in self.processes:
                 if not process.running:
                     process.kill()  # what is left of its group

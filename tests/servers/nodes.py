@@ -192,6 +192,11 @@ class WorkerNode(CeleryTestWorker):
     def __init__(self, process: Worker, app: Celery) -> None:
         super().__init__(WorkerContainer(process), app)
 
+    @property
+    def process(self) -> Worker:
+        """The worker itself."""
+        return self.container.process
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.container.process, name)
 
