@@ -14,6 +14,7 @@ Each class says what the caller should do::
     │   ├── PingPong                  each send brings about the next: see what changes it
     │   └── NotSyncable               this object is not one of a registered model, or not saved yet
     ├── ReasonMissing                 say why: what hides a failure is recorded with its reason
+    ├── DrainFailed                   see the worker's log: code of the host's, or of ours, raised outside an object
     ├── InTransaction                 call again outside transaction.atomic()
     ├── ObjectBusy                    another worker holds the object: try again later
     ├── RateLimitExceeded             wait .retry_after_s, then try again: our own bucket is empty
@@ -148,6 +149,13 @@ class ReasonMissing(CrudSyncError):
     """Dead letters were to be ignored without a reason."""
 
     code = "reason_missing"
+
+
+class DrainFailed(CrudSyncError):
+    """A drain could not go on: something outside any one object raised. Nothing is lost, and the gate says why."""
+
+    code = "drain_failed"
+    hint = "see the worker's log"
 
 
 class InTransaction(CrudSyncError):

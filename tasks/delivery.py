@@ -7,9 +7,11 @@ import logging
 from typing import Any
 
 from celery import Task, shared_task
+from django.db import DatabaseError, InterfaceError
 
 from sync import drain as draining
 from sync.drain.sweep import sweep_if_overdue
+from sync.exceptions import CrudSyncError, DrainFailed
 
 from .options import OPTIONS, time_limit_s
 from .records import keep
@@ -28,6 +30,10 @@ def drain(self: Task[Any, Any], connection_id: Any = None, *more: Any, **unknown
         return dataclasses.asdict(draining.sweep())
     try:
         report = draining.drain(wanted, task_id=self.request.id or "")
+    except (CrudSyncError, DatabaseError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the log has its traceback; Celery would write its text, which may tell a secret
+        raise DrainFailed(f"the drain failed: {type(error).__name__}") from None
     finally:
         _sweep_if_overdue()
     result = dataclasses.asdict(report)

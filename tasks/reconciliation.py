@@ -11,6 +11,7 @@ from celery import Task, shared_task
 from sync import conf, registry
 from sync import reconcile as reconciling
 from sync.models import Connection
+from sync.secrets import trace
 
 from .options import OPTIONS
 from .records import keep
@@ -45,7 +46,7 @@ def reconcile(self: Task[Any, Any], connection_id: Any = None, *more: Any, **unk
 def _of(row: Connection) -> dict[str, Any]:
     try:
         report = reconciling.reconcile(row, page_wait_s=PAGE_WAIT_S)
-    except Exception as error:  # one connection that fails, in whatever way, is none of the others' business
-        logger.exception("connection %s could not be reconciled", row)
+    except Exception as error:  # noqa: BLE001 - one that fails, in whatever way, is none of the others' business
+        logger.error("connection %s could not be reconciled\n%s", row, trace(error))  # noqa: TRY400 - without secrets
         return {"error": type(error).__name__, "moved": True}
     return {**dataclasses.asdict(report), "drift": report.drift, "asked": report.asked, "moved": report.moved}

@@ -14,6 +14,7 @@ from sync.deadletters.causes import record
 from sync.deadletters.trouble import Trouble
 from sync.models import STUCK, Binding
 from sync.models.database import alias
+from sync.secrets import trace
 
 logger = logging.getLogger("crudsync.deadletters")
 
@@ -34,7 +35,7 @@ def adopt(binding_ids: Collection[int] | None = None) -> int:
     try:
         return _adopt(binding_ids)
     except Error as error:
-        logger.warning("letters were not opened: %s", type(error).__name__, exc_info=True)
+        logger.warning("letters were not opened\n%s", trace(error))
         return 0
 
 

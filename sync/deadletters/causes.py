@@ -15,6 +15,7 @@ from sync.deadletters.trouble import LONGEST_EXAMPLE, Kind, Trouble, kind_of
 from sync.models import Binding, Cause, Connection
 from sync.models.clock import now
 from sync.models.database import alias, is_postgres
+from sync.secrets import trace
 
 logger = logging.getLogger("crudsync.deadletters")
 
@@ -58,7 +59,7 @@ def record(troubles: Sequence[Trouble]) -> list[int | None]:
     try:
         return _record(troubles)
     except (Error, ValueError) as error:  # ValueError: text that has no place in the database
-        logger.warning("a cause could not be recorded: %s", type(error).__name__, exc_info=True)
+        logger.warning("a cause could not be recorded\n%s", trace(error))
         return [None] * len(troubles)
 
 

@@ -12,6 +12,7 @@ from sync.bindings.rows import Claimed
 from sync.drain import gate
 from sync.exceptions import CrudSyncError
 from sync.models.database import alias
+from sync.secrets import trace
 
 logger = logging.getLogger("crudsync.drain")
 
@@ -36,7 +37,7 @@ def failed(connection_id: int, claims: Sequence[Claimed], error: Exception, *, p
         probing: the object in hand was the gate's probe.
     """
     logger.error(
-        "the drain of connection %s failed with %s objects in hand", connection_id, len(claims), exc_info=error
+        "the drain of connection %s failed with %s objects in hand\n%s", connection_id, len(claims), trace(error)
     )
     gate_s = 0.0
     if not _of_database(error) and (len(claims) != 1 or probing):

@@ -17,6 +17,7 @@ from sync.exceptions import ObjectBusy
 from sync.models import State
 from sync.models.database import alias
 from sync.models.identity import object_id_of
+from sync.secrets import trace
 from sync.types import Lane, Outcome, OutcomeKind, Verb, Wanted
 
 logger = logging.getLogger("crudsync.drain")
@@ -91,8 +92,8 @@ def awaits(plan: Plan, verb: Verb, outcome: Outcome, row: Settlement) -> Settlem
         return row
     try:
         values, _ = _differing(plan, outcome)
-    except Exception:  # the host's code; it is called again for the write-back itself, which says more
-        logger.debug("what is to be written back for %s cannot be told", plan.claim.name, exc_info=True)
+    except Exception as error:  # noqa: BLE001 - the host's code; it is called again for the write-back itself
+        logger.debug("what is to be written back for %s cannot be told\n%s", plan.claim.name, trace(error))
         return row
     return replace(row, due_s=LOCKED_S, wanted=Wanted.VERIFY, lane=Lane.RETRY) if values else row
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from django_celery_results.models import TaskResult
 
 from sync.drain import Report, SweepReport
-from sync.exceptions import ConfigurationError
+from sync.exceptions import ConfigurationError, DrainFailed
 from tasks import delivery, maintenance, reconciliation
 
 As = Callable[..., Any]
@@ -68,6 +69,14 @@ def test_an_error_is_celerys_to_record(as_worker: As, drained: list[Any]) -> Non
     with pytest.raises(ConfigurationError):
         as_worker(delivery.drain, 7)
     assert "swept" in drained  # others wait for that
+
+
+def test_what_a_stranger_raises_is_told_to_celery_by_its_kind_alone(as_worker: As, drained: list[Any]) -> None:
+    drained[0] = ValueError("the gateway refused tok-4711")
+    with pytest.raises(DrainFailed, match="ValueError") as raised:
+        as_worker(delivery.drain, 7)
+    assert "tok-4711" not in "".join(traceback.format_exception(raised.value))
+    assert "swept" in drained
 
 
 def test_a_sweep_that_fails_does_not_hide_what_the_drain_came_to(
