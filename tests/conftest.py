@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("searching", deadline=None)
 hypothesis.settings.load_profile("steady")
 
+# A shell that runs the tests in the background has Ctrl-C ignored, here and in what is started: some tests send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 site.set_current()  # pytest-celery makes an application of its own where it is loaded, and puts it in the site's place
 
 processes = pytest.StashKey[list[Process]]()
@@ -36,6 +40,16 @@ processes = pytest.StashKey[list[Process]]()
 def _loopback_only() -> Iterator[None]:
     with loopback_only():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _registry_as_before() -> Iterator[None]:
+    """What a test registers, it takes back: in other tests it would be one more remote for their rows."""
+    from sync.registry.integrators import integrators
+
+    before = dict(integrators())
+    yield
+    assert dict(integrators()) == before
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

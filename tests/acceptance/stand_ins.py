@@ -56,6 +56,8 @@ class Routed(ShopIntegrator):
 class ByName(LookUpOnly):
     """A remote that knows a customer by a name which two rows here may share."""
 
+    name = "shop"
+
     @staticmethod
     def set_object_types() -> Mapping[str, Any]:
         return {"customer": ObjectType(model=Customer, endpoint="customers", fields=ADDRESS, natural_key=["name"])}
