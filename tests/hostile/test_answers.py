@@ -280,7 +280,9 @@ def test_an_odd_answer_that_tells_the_id_is_a_success(remote: SmallRemote, deliv
 @pytest.mark.parametrize("case", UPDATES)
 def test_an_update_never_moves_to_another_id(remote: SmallRemote, deliver: Deliver, case: str) -> None:
     remote.hostile["PATCH"], code, state = UPDATES[case]
-    fine, note, *_ = write("fine 1", POISON, "fine 2", "fine 3")
+    (fine,) = write("fine 1")
+    deliver()  # alone: it is r1
+    note, *_ = write(POISON, "fine 2", "fine 3")
     deliver()
     before = poisoned("update")[0].remote_id
     note.text, fine.text = f"{POISON} changed", "fine again"
