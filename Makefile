@@ -10,6 +10,7 @@ DEMO_STAMP := $(VENV)/.demo
 export COVERAGE_FILE ?= $(CURDIR)/.coverage
 COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 PROCESSES ?= 2
+export EVERYWHERE
 # With RETRY=1 what failed is run once more, alone: on a loaded machine real processes can miss a deadline.
 AGAIN := $(if $(RETRY),$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none,false)
 # The rooms whose tests touch rows; the others know no database, and run once.
@@ -72,7 +73,7 @@ chaos: $(DEV_STAMP)  ## real processes, broken on a schedule drawn from SEED, fo
 	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) $(ARGS)
 
 chaos-tests: $(DEV_STAMP)  ## the long variants of the tests with real processes
-	$(BIN)/python -m pytest --pg -m chaos $(ARGS)
+	EVERYWHERE=1 $(BIN)/python -m pytest --pg -m chaos $(ARGS)
 
 screenshots: $(DEV_STAMP)  ## the pictures of the documentation, anew; needs chromium
 	$(BIN)/python -m tests.browser.screenshots

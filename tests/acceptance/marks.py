@@ -1,4 +1,4 @@
-"""Marks that keep the daily run short."""
+"""Marks that keep the daily run short: what is long runs beside one database. ``EVERYWHERE=1`` runs all beside both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 
 import pytest
 
-once = pytest.mark.skipif(
-    os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="once is enough: without --pg"
-)
-"""For what has nothing to do with the kind of database."""
+EVERYWHERE = bool(os.environ.get("EVERYWHERE"))
+POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
+
+once = pytest.mark.skipif(POSTGRES and not EVERYWHERE, reason="once is enough: without --pg")
+"""For what has little to do with the kind of database."""
+
+beside_postgres = pytest.mark.skipif(not POSTGRES and not EVERYWHERE, reason="once is enough: with --pg")
+"""For what asks most of leases and locks."""

@@ -10,11 +10,12 @@ import pytest
 from examples.shop.models import Customer
 from sync.models import Change, Connection
 from sync.testing.remote import Remote, SandboxProcess
+from tests.acceptance.marks import once
 from tests.acceptance.stand_ins import Routed
 from tests.acceptance.waiting import until
 from tests.servers.celery import Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), once]
 
 Wait = Callable[..., None]
 

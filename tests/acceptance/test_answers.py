@@ -13,10 +13,11 @@ from examples.shop.models import Customer
 from sync.models import Binding, Connection, Gate
 from sync.resync import resync
 from sync.testing.remote import Remote
+from tests.acceptance.marks import once
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), once]
 
 FAULTS: dict[str, dict[str, Any]] = {
     "429 with Retry-After": {"do": "status", "status": 429, "headers": {"Retry-After": "1"}, "times": 6},

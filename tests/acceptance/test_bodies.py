@@ -13,11 +13,12 @@ from examples.shop.models import Customer
 from sync.models import Binding, Connection, Operation, State
 from sync.testing.remote import Remote
 from tests.acceptance.load import Load
+from tests.acceptance.marks import once
 from tests.acceptance.stand_ins import ByName, LookUpOnly
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), once]
 
 Start = Callable[..., Worker]
 Wait = Callable[..., None]

@@ -13,9 +13,10 @@ from project.servers import wait_until
 from sync import drain, registry
 from sync.models import Binding
 from sync.testing.remote import Remote
+from tests.acceptance.marks import beside_postgres
 from tests.servers.celery import Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), beside_postgres]
 
 Start = Callable[..., Worker]
 Wait = Callable[..., None]

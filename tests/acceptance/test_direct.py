@@ -16,9 +16,10 @@ from sync.drain import drain
 from sync.exceptions import InTransaction, RateLimitExceeded, Refused
 from sync.models import Binding, Change, Connection, Operation, Status
 from sync.testing.remote import Remote
+from tests.acceptance.marks import once
 from tests.servers.celery import Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), once]
 
 ADA = {"email": "ada@shop.test", "name": "Ada", "country": "PT"}
 

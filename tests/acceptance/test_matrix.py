@@ -28,10 +28,11 @@ from sync.models import Binding, Connection, Operation, State, Status
 from sync.testing.remote import Remote
 from tests.acceptance import arming, judging, kinds
 from tests.acceptance.arming import ANY, Armoury
+from tests.acceptance.marks import beside_postgres
 from tests.acceptance.waiting import gone, quiet, until
 from tests.servers.celery import Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), beside_postgres]
 
 POINTS = ("claimed", "planned", "journaled", "sending", "sent", "settling", "settled")
 VERBS = ("create", "update", "delete")

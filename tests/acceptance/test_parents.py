@@ -12,10 +12,11 @@ from django.db import transaction
 from examples.shop.models import Category, Customer, Order
 from sync.models import Binding, Connection, State
 from sync.testing.remote import Remote
+from tests.acceptance.marks import once
 from tests.acceptance.waiting import until
 from tests.servers.celery import Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), once]
 
 Start = Callable[..., Worker]
 Wait = Callable[..., None]

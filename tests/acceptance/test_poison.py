@@ -12,11 +12,12 @@ import pytest
 from examples.shop.models import Customer
 from sync.models import Binding, Connection, State
 from sync.testing.remote import Remote
+from tests.acceptance.marks import beside_postgres
 from tests.acceptance.stand_ins import Poisoned
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), beside_postgres]
 
 
 def test_poison_is_held_or_dead_with_its_reason_and_the_others_arrive(

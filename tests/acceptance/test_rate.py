@@ -9,10 +9,11 @@ import pytest
 from examples.shop.models import Customer
 from sync.models import Connection
 from sync.testing.remote import Remote
+from tests.acceptance.marks import beside_postgres
 from tests.acceptance.waiting import until
 from tests.servers.celery import Beat, Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), beside_postgres]
 
 SLACK_S = 0.25
 SHARE = 0.97

@@ -9,10 +9,11 @@ import pytest
 from sync.models import Binding, Operation, Status
 from sync.testing.remote import Remote
 from tests.acceptance.load import Load
+from tests.acceptance.marks import beside_postgres
 from tests.acceptance.waiting import describe, until
 from tests.servers.celery import Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured"), beside_postgres]
 
 Start = Callable[..., Worker]
 Wait = Callable[..., None]
