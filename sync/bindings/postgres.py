@@ -10,7 +10,7 @@ from django.db import connections
 
 from sync.bindings.lanes import share
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
-from sync.models.database import UNFLUSHED
+from sync.models.database import BRIEF, UNFLUSHED
 
 FOLD = """
 INSERT INTO crudsync_binding AS b
@@ -90,11 +90,11 @@ WITH {LANES},
 SELECT (SELECT n FROM few), taken.* FROM (SELECT 1) AS one LEFT JOIN taken ON true ORDER BY taken.lane, taken.id
 """  # noqa: S608 - constants of ours
 
-LOCKED = """
+LOCKED = f"""
     locked AS MATERIALIZED (
-        SELECT id FROM crudsync_binding WHERE id = ANY(%s)
+        SELECT id FROM crudsync_binding WHERE id = ANY(%s) AND {BRIEF}
         ORDER BY connection_id, object_type, object_id FOR UPDATE)
-"""
+"""  # noqa: S608 - a constant of ours
 """In lock order; by an array, so that a table without statistics is not read as a whole."""
 
 MARK = f"""

@@ -16,7 +16,13 @@ T = TypeVar("T")
 REPEATED = ("40001", "40P01")  # serialization_failure, deadlock_detected
 ATTEMPTS = 8
 
-UNFLUSHED = "set_config('synchronous_commit', 'off', true) IS NOT NULL"
+BRIEF = "set_config('idle_in_transaction_session_timeout', '15000', true) IS NOT NULL"
+"""A condition, always true, by which PostgreSQL ends this transaction where nothing comes of it for 15 seconds.
+
+A process that is suspended in the middle of one would hold its rows, and all intake waits for those.
+"""
+
+UNFLUSHED = f"set_config('synchronous_commit', 'off', true) IS NOT NULL AND {BRIEF}"
 """A condition, always true, by which this transaction's commit does not wait for PostgreSQL's disk.
 
 For steps that a crash of the server may undo as a whole: taking in, claiming, slots. The journal's commit, which every

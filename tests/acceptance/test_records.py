@@ -31,10 +31,11 @@ def test_a_drain_that_moved_something_has_a_result_and_its_operations_name_it(
         Customer.objects.bulk_create([Customer(email=f"{n}@shop.test", name="Ada") for n in range(3)])
     until_equal()
     until(lambda: TaskResult.objects.filter(task_name="crudsync.drain").exists())
-    record: TaskResult = TaskResult.objects.get(task_name="crudsync.drain")
-    counts = json.loads(record.result or "")
-    assert record.status == "SUCCESS"
-    assert (counts["taken"], counts["calls"], counts["succeeded"], counts["failed"]) == (3, 3, 3, 0)
+    told = {record: json.loads(record.result or "") for record in TaskResult.objects.filter(task_name="crudsync.drain")}
+    assert {record.status for record in told} == {"SUCCESS"}
+    assert all(counts["taken"] or counts["calls"] for counts in told.values())
+    [(record, counts)] = [(record, counts) for record, counts in told.items() if counts["calls"]]  # another one took in
+    assert (counts["calls"], counts["succeeded"], counts["failed"]) == (3, 3, 0)
     entries = {entry.id or entry.data["email"]: entry for entry in sandbox.calls()}
     assert len(entries) == Operation.objects.count() == 3
     for operation in Operation.objects.all():

@@ -67,7 +67,7 @@ def stage(
     )
     body = f'{{"name": "{CANARY}"}}'
     binding = bind(product, state=State.HELD, cause=cause, sent=body, seen=body, intent=body, snapshot=body)
-    doubtful = bind(product, object_id="77", state=State.IN_DOUBT, uncertain="create", intent="{}")
+    doubtful = bind(product, object_id="9000077", state=State.IN_DOUBT, uncertain="create", intent="{}")
     return Stage(
         binding=binding,
         doubtful=doubtful,
