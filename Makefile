@@ -49,10 +49,10 @@ test: test-sqlite test-postgres coverage  ## all tests on SQLite and on PostgreS
 
 test-sqlite: $(DEV_STAMP)
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist worksteal $(ARGS) || $(AGAIN)
+	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) $(ARGS) || $(AGAIN)
 
 test-postgres: $(DEV_STAMP)
-	$(BIN)/python -m coverage run -m pytest --pg -n $(PROCESSES) --dist worksteal $(addprefix tests/,$(WITH_ROWS)) $(ARGS) || $(AGAIN) --pg
+	$(BIN)/python -m coverage run -m pytest --pg -n $(PROCESSES) $(addprefix tests/,$(WITH_ROWS)) $(ARGS) || $(AGAIN) --pg
 
 coverage: $(DEV_STAMP)
 	$(BIN)/python -m coverage combine --quiet
