@@ -106,6 +106,7 @@ class Drain:
         if passage.let is Pass.SHUT:
             self.shut = "paused" if passage.connection.paused else "gate"
             return self._report(more=False)
+        self._slot_until = time.monotonic() + self._slot_s()
         self._slot = slots.take(passage.connection, self._slot_s())
         if self._slot is None:
             gate.give_back(passage)
