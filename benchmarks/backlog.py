@@ -10,7 +10,6 @@ the median of the rounds' ratios of objects a second. Claims are timed beside it
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import psutil
 
 from benchmarks.delivery import DONE_S, THREADS
-from benchmarks.measure import percentile
+from benchmarks.measure import percentile, show
 from benchmarks.stage import Stage, stage
 from project.servers import wait_until
 
@@ -206,11 +205,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures = run(arguments.large, arguments.small, arguments.due, arguments.rounds)
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
+    show(figures, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.measure import percentile
+from benchmarks.measure import percentile, show
 from benchmarks.payloads import payload
 from benchmarks.stage import Stage, stage
 
@@ -117,11 +117,7 @@ def main() -> None:
         _child(arguments.child, arguments.saves, arguments.every_ms)
         return
     figures = run(arguments.saves, arguments.every_ms, arguments.rounds)
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
+    show(figures, as_json=arguments.json)
 
 
 if __name__ == "__main__":

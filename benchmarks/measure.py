@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import statistics
@@ -69,3 +70,12 @@ def growth(places: Sequence[float], values: Sequence[float]) -> float:
     times, found = [place for place, _ in half], [value for _, value in half]
     middle = statistics.median(found)
     return round(slope(times, found) * (times[-1] - times[0]) / middle, 4) if middle else 0.0
+
+
+def show(figures: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what a benchmark found: one JSON object, or a line for each figure."""
+    if as_json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:32} {value}")

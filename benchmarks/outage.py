@@ -21,16 +21,15 @@ from __future__ import annotations
 import argparse
 import bisect
 import datetime as dt
-import json
 import math
 import time
-import urllib.request
 from typing import Any
 
 from benchmarks.limiter import judge
-from benchmarks.remote import remote
+from benchmarks.measure import show
+from benchmarks.remote import calls_of, remote
 from benchmarks.soak import mood
-from benchmarks.stage import Stage, people, stage
+from benchmarks.stage import Stage, clear, people, stage
 from project.servers import LOOPBACK, free_port, wait_until
 from sync.types import RateLimit
 
@@ -153,7 +152,7 @@ def _recover(found: Stage, url: str, limit: int) -> dict[str, Any]:
     connection_id = registry.connection("crm").pk
     gate_s = _next_s(connection_id)
     pass_time(gate_s)
-    before = len(_calls(url))
+    before = len(calls_of(url))
     worker = found.worker("outage", "--pool=prefork", "--concurrency=2")
     beat = found.beat()
     try:
@@ -165,7 +164,7 @@ def _recover(found: Stage, url: str, limit: int) -> dict[str, Any]:
     finally:
         beat.stop()
         worker.stop()
-    sends = [call[0] for call in _calls(url)[before:]]
+    sends = [call[0] for call in calls_of(url)[before:]]
     rate = RateLimit(int(limit * PER_S), per=PER_S)
     seconds = [bisect.bisect_left(sends, at + 1.0) - place for place, at in enumerate(sends)]
     return {
@@ -217,19 +216,10 @@ def _attempts() -> int:
     return int(Binding.objects.aggregate(most=Max("attempts"))["most"])
 
 
-def _calls(url: str) -> list[list[Any]]:
-    with urllib.request.urlopen(f"{url}__calls__", timeout=30) as answer:
-        found: list[list[Any]] = json.load(answer)
-    return found
-
-
 def _clear() -> None:
     from benchmarks.crm.models import Contact
-    from sync.models import Binding, Change, Gate, Operation, Slot, Sweep
 
-    Contact.objects.all()._raw_delete("default")
-    for model in (Change, Operation, Binding, Slot, Sweep, Gate):
-        model.objects.all().delete()
+    clear(Contact)
 
 
 def main() -> None:
@@ -242,11 +232,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures = run(arguments.rows, arguments.minutes, arguments.limit, arguments.real_s)
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
+    show(figures, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,13 @@ with HTML, or with the id of another object; and a child whose parent never come
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
-import urllib.request
 from typing import Any
 
-from benchmarks.measure import percentile
-from benchmarks.remote import POISON, remote
-from benchmarks.stage import Stage, people, stage
+from benchmarks.measure import percentile, show
+from benchmarks.remote import POISON, calls_of, remote
+from benchmarks.stage import Stage, clear, people, stage
 from project.servers import wait_until
 
 DONE_S = 900.0
@@ -86,7 +84,7 @@ def _deliver(found: Stage, url: str, rows: int, *, poison: bool) -> tuple[list[f
     with wake.muted():
         _fill(rows, poison)
         intake()
-    before = len(_calls(url))
+    before = len(calls_of(url))
     worker = found.worker(f"ward{poison}", "--pool=prefork", f"--concurrency={PROCESSES}", LOG_LEVEL="ERROR")
     beat = found.beat()
     try:
@@ -94,7 +92,7 @@ def _deliver(found: Stage, url: str, rows: int, *, poison: bool) -> tuple[list[f
         wake.heard(connection_id)
         wake.ring([connection_id])
         _until_healthy(rows, worker)
-        arrived = arrivals(_calls(url)[before:])
+        arrived = arrivals(calls_of(url)[before:])
         ends = _ends(poison, worker)
     finally:
         beat.stop()
@@ -153,20 +151,10 @@ def arrivals(calls: list[list[Any]]) -> dict[str, float]:
     return found
 
 
-def _calls(url: str) -> list[list[Any]]:
-    with urllib.request.urlopen(f"{url}__calls__", timeout=30) as answer:
-        found: list[list[Any]] = json.load(answer)
-    return found
-
-
 def _clear() -> None:
     from benchmarks.ward.models import Patient, Visit
-    from sync.models import Binding, Change, Gate, Operation, Slot, Sweep
 
-    Visit.objects.all()._raw_delete("default")
-    Patient.objects.all()._raw_delete("default")
-    for model in (Change, Operation, Binding, Slot, Sweep, Gate):
-        model.objects.all().delete()
+    clear(Visit, Patient)
 
 
 def main() -> None:
@@ -179,11 +167,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures = run(arguments.rows, arguments.limit, arguments.drains, arguments.rounds)
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
+    show(figures, as_json=arguments.json)
 
 
 if __name__ == "__main__":

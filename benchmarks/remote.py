@@ -16,6 +16,7 @@ import socketserver
 import sys
 import threading
 import time
+import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -175,6 +176,13 @@ def remote() -> Iterator[str]:
     port = free_port()
     with running([sys.executable, "-m", "benchmarks.remote", str(port)], port):
         yield f"http://{LOOPBACK}:{port}/"
+
+
+def calls_of(url: str) -> list[list[Any]]:
+    """Return the calls that a remote has noted."""
+    with urllib.request.urlopen(f"{url}__calls__", timeout=30) as answer:
+        found: list[list[Any]] = json.load(answer)
+    return found
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.measure import growth
+from benchmarks.measure import growth, show
 from benchmarks.payloads import payload
 from benchmarks.remote import remote
 from benchmarks.stage import Stage, stage
@@ -193,11 +193,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures = run(arguments.minutes, arguments.rate)
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
+    show(figures, as_json=arguments.json)
 
 
 if __name__ == "__main__":

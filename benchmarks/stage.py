@@ -190,6 +190,16 @@ def make_tables() -> None:
                 editor.create_model(model)
 
 
+def clear(*models: Any) -> None:
+    """Remove all rows of these models, children first, and all of ours but the connections."""
+    from sync.models import Binding, Change, Gate, Operation, Slot, Sweep
+
+    for model in models:
+        model.objects.all()._raw_delete("default")
+    for own in (Change, Operation, Binding, Slot, Sweep, Gate):
+        own.objects.all().delete()
+
+
 def people(count: int, model: Any) -> list[Any]:
     """Return unsaved rows with plausible values."""
     return [model(**payload(number)) for number in range(count)]

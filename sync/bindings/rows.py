@@ -69,6 +69,11 @@ class Claimed:
         return (self.connection_id, self.object_type, self.object_id)
 
     @property
+    def dirty_s(self) -> float:
+        """For how many seconds it has differed from the remote; 0 where it does not."""
+        return (self.now - self.dirty_since).total_seconds() if self.dirty_since else 0.0
+
+    @property
     def name(self) -> str:
         """How a child names its parent in ``waits_for``."""
         return f"{self.object_type}:{self.object_id}"

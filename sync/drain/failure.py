@@ -12,6 +12,7 @@ from sync.bindings.rows import Claimed
 from sync.drain import gate
 from sync.exceptions import CrudSyncError
 from sync.models.database import alias
+from sync.retry import ever_later
 from sync.secrets import trace
 
 logger = logging.getLogger("crudsync.drain")
@@ -69,7 +70,7 @@ def let_go(claims: Sequence[Claimed], error: Exception, gate_s: float = 0.0) -> 
 
 def _give_back(claims: Sequence[Claimed], error: Exception, gate_s: float) -> None:
     alone = len(claims) == 1
-    after_s = DATABASE_S if _of_database(error) else _alone_s(claims[0]) if alone else gate_s
+    after_s = DATABASE_S if _of_database(error) else ever_later(claims[0].dirty_s, ALONE_S) if alone else gate_s
     bindings.let_go(
         claims,
         operations.left_open([claim.id for claim in claims], [claim.lease_token for claim in claims]),
@@ -82,11 +83,6 @@ def _give_back(claims: Sequence[Claimed], error: Exception, gate_s: float) -> No
 
 def _of_database(error: Exception) -> bool:
     return isinstance(error, (OperationalError, InterfaceError))
-
-
-def _alone_s(claim: Claimed) -> float:
-    dirty_s = (claim.now - claim.dirty_since).total_seconds() if claim.dirty_since else 0.0
-    return min(max(ALONE_S[0], dirty_s / 2), ALONE_S[1])
 
 
 def _refresh(error: Exception) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from sync.bindings.rows import Claimed
 from sync.drain.decide import DOUBTS
+from sync.retry import ever_later
 from sync.types import Wanted
 
 CODE = "newer_version"
@@ -32,5 +33,4 @@ def unknown(claim: Claimed, object_types: Collection[str]) -> str:
 
 def pause_s(claim: Claimed) -> float:
     """Return the seconds after which it is looked at again: an object type may also be gone for good."""
-    dirty_s = (claim.now - claim.dirty_since).total_seconds() if claim.dirty_since else 0.0
-    return min(max(PAUSE_S[0], dirty_s / 2), PAUSE_S[1])
+    return ever_later(claim.dirty_s, PAUSE_S)

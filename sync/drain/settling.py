@@ -135,14 +135,13 @@ def without_call(plan: Plan) -> Settlement:
         return replace(kept, due_s=FOLLOW_S)
     state = State.SYNCED if claim.remote_id is not None else State.ABSENT
     gone = claim.remote_id is None
+    unwatched = gone or plan.keep  # what is left is nobody's to watch: if it comes back, all is sent
     return replace(
         kept,
         wanted=Wanted.AUTO,
         uncertain="" if gone else claim.uncertain,
         intent=None if gone else kept.intent,
-        sent=None
-        if gone or plan.keep
-        else kept.sent,  # what is left is nobody's to watch: if it comes back, all is sent
+        sent=None if unwatched else kept.sent,
         seen=None if gone else kept.seen,
         state=state,
         code=bindings.LEFT if plan.keep else "",
@@ -208,15 +207,13 @@ def _later(plan: Plan, kept: Settlement) -> Settlement:
     if not plan.waits_for:
         detail = hushed(plan.error)[:500] if plan.error else ""
         return replace(kept, due_s=plan.decision.after_s, code=plan.decision.code, detail=detail, again=False)
-    since = (plan.claim.now - plan.claim.dirty_since).total_seconds() if plan.claim.dirty_since else 0.0
-    recheck = min(max(PARENT_RECHECK_S[0], since / 2), PARENT_RECHECK_S[1])
     return replace(
         kept,
         state=State.WAITING,
         code="waits_for_parent",
         detail=f"Waits for {plan.waits_for}, which is not at the remote yet."[:500],
         waits_for=plan.waits_for,
-        due_s=recheck,
+        due_s=retry.ever_later(plan.claim.dirty_s, PARENT_RECHECK_S),
         again=False,
     )
 
@@ -234,12 +231,10 @@ def _schedule(
     plan: Plan, verdict: Verdict, attempts: int, policy: RetryPolicy, gate_s: float
 ) -> tuple[State, float | None, bool]:
     """Return state, seconds until due (None: not), and whether a change since the claim starts it anew."""
-    dirty = plan.claim.dirty_since
-    dirty_for_s = (plan.claim.now - dirty).total_seconds() if dirty else 0.0
     quick = verdict.then is Then.NOW and (not verdict.counted or attempts <= QUICK_STEPS)
     if quick:  # another step of the same try, also where a policy allows a single one
         return State.PENDING, 0.0, False
-    if verdict.counted and retry.exhausted(policy, attempts, dirty_for_s):
+    if verdict.counted and retry.exhausted(policy, attempts, plan.claim.dirty_s):
         return (State.DEAD, None, True) if verdict.then is not Then.DOUBT else (State.IN_DOUBT, None, False)
     if verdict.then in (Then.BACKOFF, Then.NOW):
         wait_s = max(retry.backoff(policy, max(attempts - 1, 0)), gate_s)

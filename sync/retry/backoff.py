@@ -56,3 +56,13 @@ def exhausted(policy: RetryPolicy, attempts: int, dirty_for_s: float) -> bool:
         dirty_for_s: seconds since the object first differed from the remote.
     """
     return attempts >= policy.attempts and dirty_for_s >= policy.max_age
+
+
+def ever_later(waits_s: float, bounds_s: tuple[float, float]) -> float:
+    """Return when to look again at what waits for something else: after half as long as it waits already.
+
+    Args:
+        waits_s: seconds for which it has waited.
+        bounds_s: the least and the most, seconds.
+    """
+    return min(max(bounds_s[0], waits_s / 2), bounds_s[1])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.retry import POLICIES, backoff, exhausted
+from sync.retry import POLICIES, backoff, ever_later, exhausted
 from sync.retry.backoff import ceiling
 from sync.types import RetryPolicy
 
@@ -78,3 +78,10 @@ def test_an_object_is_dead_only_when_attempts_and_time_are_both_used_up(
 
 def test_no_retry_is_dead_after_one_attempt_at_once() -> None:
     assert exhausted(POLICIES["no_retry"], 1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "again_s"), [(0.0, 5.0), (9.0, 5.0), (20.0, 10.0), (7200.0, 3600.0), (1e9, 3600.0)]
+)
+def test_what_waits_for_something_else_is_looked_at_ever_less_often(waits_s: float, again_s: float) -> None:
+    assert ever_later(waits_s, (5.0, 3600.0)) == again_s
