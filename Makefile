@@ -49,10 +49,10 @@ test: test-sqlite test-postgres coverage  ## all tests on SQLite and on PostgreS
 
 test-sqlite: $(DEV_STAMP)
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) $(ARGS) || $(AGAIN)
+	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist worksteal $(ARGS) || $(AGAIN)
 
 test-postgres: $(DEV_STAMP)
-	$(BIN)/python -m coverage run -m pytest --pg -n $(PROCESSES) $(addprefix tests/,$(WITH_ROWS)) $(ARGS) || $(AGAIN) --pg
+	$(BIN)/python -m coverage run -m pytest --pg -n $(PROCESSES) --dist worksteal $(addprefix tests/,$(WITH_ROWS)) $(ARGS) || $(AGAIN) --pg
 
 coverage: $(DEV_STAMP)
 	$(BIN)/python -m coverage combine --quiet
@@ -85,8 +85,8 @@ wheel: $(DEV_STAMP)  ## a wheel, in dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 lock:  ## both lock files anew, with the newest versions; needs uv
-	$(UV) pip compile $(COMPILE) --extra beat --extra postgres --extra demo --group build pyproject.toml -o requirements.lock
-	$(UV) pip compile $(COMPILE) --extra test --extra docs -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile $(COMPILE) --extra api --extra beat --extra metrics --extra postgres --extra demo --group build pyproject.toml -o requirements.lock
+	$(UV) pip compile $(COMPILE) --extra test --extra docs --extra otel -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove environments, caches and what the demo kept
 	rm -rf $(VENV) .demo .nox dist docs/_build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

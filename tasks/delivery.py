@@ -10,6 +10,7 @@ from celery import Task, shared_task
 from django.db import DatabaseError, InterfaceError
 
 from sync import drain as draining
+from sync.drain import slots
 from sync.drain.sweep import sweep_if_overdue
 from sync.exceptions import CrudSyncError, DrainFailed
 
@@ -21,14 +22,20 @@ logger = logging.getLogger("crudsync.tasks")
 
 
 @shared_task(bind=True, name="crudsync.drain", time_limit=time_limit_s(), **OPTIONS)
-def drain(self: Task[Any, Any], connection_id: Any = None, *more: Any, **unknown: Any) -> dict[str, Any]:
-    """Send what is due for one connection; where a message of another version names none, sweep instead."""
+def drain(
+    self: Task[Any, Any], connection_id: Any = None, *more: Any, lost: Any = "", **unknown: Any
+) -> dict[str, Any]:
+    """Send what is due for one connection; where a message of another version names none, sweep instead.
+
+    ``lost`` names a drain whose process has ended: its slot is free at once.
+    """
     strange(self, more, unknown)
     wanted = connection_in(connection_id)
     if wanted is None:
         logger.warning("a drain was asked for without a connection: %r; sweeping", type(connection_id).__name__)
         return dataclasses.asdict(draining.sweep())
     try:
+        slots.free(lost if isinstance(lost, str) else "")
         report = draining.drain(wanted, task_id=self.request.id or "")
     except (CrudSyncError, DatabaseError, InterfaceError):
         raise

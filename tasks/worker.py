@@ -1,11 +1,12 @@
-"""What a worker does as it starts: time limits by what is registered, and a sweep for what its predecessor left."""
+"""What a worker's main process does: time limits by what is registered, and rings for what a dead process left."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
-from celery.signals import worker_init, worker_ready
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.signals import task_failure, worker_init, worker_ready
 
 from sync import conf, registry
 
@@ -39,3 +40,20 @@ def sweep_at_start(sender: Any = None, **kwargs: Any) -> None:
             sender.app.send_task(sweep.name, expires=expires_s, ignore_result=True, retry=False, **queue)
     except Exception:  # the next sweep of beat's does the same
         logger.exception("no sweep at the worker's start")
+
+
+@task_failure.connect(dispatch_uid="crudsync.lost")  # by name below: what defines a shared task is not what runs
+def ring_for_the_lost(
+    sender: Any = None, task_id: str = "", exception: Any = None, args: Any = (), kwargs: Any = None, **more: Any
+) -> None:
+    """Ask for another drain where the process of one has ended, and say whose slot is free.
+
+    A failure that the process itself met is told there; of these only the main process knows.
+    """
+    if getattr(sender, "name", "") != drain.name or not isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        return
+    try:
+        queue = {"queue": conf.current().queue} if conf.current().queue else {}
+        sender.apply_async(args=args, kwargs={**(kwargs or {}), "lost": task_id}, retry=False, **queue)
+    except Exception:  # the slot expires, and the next sweep rings
+        logger.exception("nobody is asked to follow a drain that was lost")

@@ -42,6 +42,16 @@ def _loopback_only() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _rows_first(request: pytest.FixtureRequest) -> None:
+    """In each of several processes the database is made before a test defines models of its own, which have no table.
+
+    Which tests a process begins with is chance there.
+    """
+    if hasattr(request.config, "workerinput"):
+        request.getfixturevalue("django_db_setup")
+
+
 @pytest.fixture(autouse=True)
 def _registry_as_before() -> Iterator[None]:
     """What a test registers, it takes back: in other tests it would be one more remote for their rows."""

@@ -25,6 +25,7 @@ from sync.exceptions import SecretError
 from sync.management.report import report, shown
 from sync.models import Binding, Connection, Gate
 from sync.resync import ring
+from sync.resync.pausing import pause, resume
 from sync.secrets import open_sealed
 
 COUNTED = "_crudsync_counted"
@@ -178,19 +179,17 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Pause selected connections"), permissions=["pause"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Stop sending; changes are still taken in."""
-        reason = f"by {request.user.get_username()}"[:200]
         for row in queryset.filter(paused=False):
-            queryset.filter(pk=row.pk).update(paused=True, paused_reason=reason)
-            self.log_change(request, row, "crudsync: paused")
+            if pause(row, actor=request.user.get_username()):
+                self.log_change(request, row, "crudsync: paused")
         self._tell(request, queryset, paused=True)
 
     @admin.action(description=_("Resume selected connections"), permissions=["pause"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Send again, what has gathered first."""
         for row in queryset.filter(paused=True):
-            queryset.filter(pk=row.pk).update(paused=False, paused_reason="")
-            self.log_change(request, row, "crudsync: resumed")
-        ring(set(queryset.values_list("pk", flat=True)))
+            if resume(row):
+                self.log_change(request, row, "crudsync: resumed")
         self._tell(request, queryset, paused=False)
 
     def _tell(self, request: HttpRequest, queryset: QuerySet[Connection], *, paused: bool) -> None:

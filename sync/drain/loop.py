@@ -107,7 +107,7 @@ class Drain:
             self.shut = "paused" if passage.connection.paused else "gate"
             return self._report(more=False)
         self._slot_until = time.monotonic() + self._slot_s()
-        self._slot = slots.take(passage.connection, self._slot_s())
+        self._slot = slots.take(passage.connection, self._slot_s(), self.task_id)
         if self._slot is None:
             gate.give_back(passage)
             self.shut = "slot"
@@ -127,6 +127,8 @@ class Drain:
             self._probing = passage.let is Pass.PROBE
             claimed = self._claim(passage)
             if claimed:
+                if claimed[0].lone:  # its last lease ran out: it may do again what it did to that drain
+                    self._step_aside(passage)
                 with self._planner_for(passage).speaker().writing():
                     self._deliver(passage, claimed, began)
                 self._hand = []
@@ -151,10 +153,15 @@ class Drain:
         """Keep the slot while calls are under way; make way for another drain where only a few lag behind."""
         self._keep_slot()
         now = time.monotonic()
-        if self._slot is None or self._aside or now < self._ask_aside_at or not delivery.lags:
+        if now < self._ask_aside_at or not delivery.lags:
             return
         self._ask_aside_at = now + ASIDE_EVERY_S
-        aside = slots.step_aside(self._slot, passage.connection, self._slot_s())
+        self._step_aside(passage)
+
+    def _step_aside(self, passage: Passage) -> None:
+        if self._slot is None or self._aside:
+            return
+        aside = slots.step_aside(self._slot, passage.connection, self._slot_s(), self.task_id)
         if aside is not None:
             self._slot, self._aside = aside, True
             wake.ring([self.connection_id])

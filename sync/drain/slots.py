@@ -34,22 +34,35 @@ class Held:
     holder: str
 
 
-def take(connection: Connection, ttl_s: float) -> Held | None:
-    """Take a free slot for so many seconds, None where all are taken."""
-    return _take(connection, ttl_s, range(connection.drains))
+def take(connection: Connection, ttl_s: float, task_id: str = "") -> Held | None:
+    """Take a free slot for so many seconds, None where all are taken. ``task_id`` is whose it is, for :func:`free`."""
+    return _take(connection, ttl_s, range(connection.drains), task_id)
 
 
-def step_aside(slot: Held, connection: Connection, ttl_s: float) -> Held | None:
+def step_aside(slot: Held, connection: Connection, ttl_s: float, task_id: str = "") -> Held | None:
     """Give a slot back for the one that a connection has beside its own; None, and it is kept, where that is taken."""
-    aside = _take(connection, ttl_s, range(connection.drains, connection.drains + 1))
+    aside = _take(connection, ttl_s, range(connection.drains, connection.drains + 1), task_id)
     if aside is not None:
         give_back(slot)
     return aside
 
 
-def _take(connection: Connection, ttl_s: float, numbers: range) -> Held | None:
+def free(task_id: str) -> None:
+    """Give back what a task held whose process is known to have ended, without waiting until it expires."""
+    if task_id:
+        using = alias()
+        held = Slot.objects.using(using).filter(holder__startswith=_of(task_id))
+        held.update(holder="", expires_at=now(using))
+
+
+def _of(task_id: str) -> str:
+    """How the holders of a task's slots begin."""
+    return f"{task_id[:40]}/"
+
+
+def _take(connection: Connection, ttl_s: float, numbers: range, task_id: str) -> Held | None:
     using = alias()
-    holder = secrets.token_hex(16)
+    holder = _of(task_id) + secrets.token_hex(10)
     if is_postgres(using):  # in one step: a slot is taken before anything is sent
         with connections[using].cursor() as cursor:
             cursor.execute(TAKE, [holder, ttl_s, connection.pk, numbers.start, numbers.stop])

@@ -57,6 +57,23 @@ def test_fewer_drains_leave_the_higher_slots_alone(connection: Connection) -> No
     assert slots.take(connection, 60.0) is None
 
 
+def test_what_a_lost_task_held_is_free_at_once_and_only_that(connection: Connection) -> None:
+    connection.drains = 2
+    lost, alive = slots.take(connection, 60.0, "lost"), slots.take(connection, 60.0, "lost-not")
+    assert lost is not None
+    assert alive is not None
+    slots.free("")
+    assert slots.take(connection, 60.0) is None
+    slots.free("lost")
+    assert slots.extend(alive, 60.0)
+    assert not slots.extend(lost, 60.0)
+    again = slots.take(connection, 60.0, "x" * 300)
+    assert again is not None
+    assert again.id == lost.id
+    slots.free("x" * 300)
+    assert not slots.extend(again, 60.0)
+
+
 # --- beside the slots ------------------------------------------------------------------------------------------------
 
 
@@ -128,6 +145,18 @@ def test_a_drain_does_not_make_way_for_the_first_call_of_an_object(
     remote.faults = [lasting(way.made, 1)]
     assert deliver().succeeded == 1  # as long as nobody knows whether the whole remote is slow
     assert not way.taken
+
+
+def test_a_drain_makes_way_before_it_takes_an_object_in_hand_that_may_have_ended_the_last_one(
+    connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Group.objects.create(name="a suspect")
+    intake()
+    Binding.objects.update(claims=1, leased=True)
+    way = Way(connection, monkeypatch)
+    assert deliver().succeeded == 1
+    assert way.taken
+    assert way.taken[0] is not None
 
 
 def test_a_slot_is_kept_while_a_call_lasts(

@@ -57,6 +57,16 @@ def test_arguments_of_later_versions_are_ignored(as_worker: As, drained: list[An
     assert drained[1] == (7, {"task_id": "an-id"})
 
 
+def test_a_drain_that_follows_a_lost_one_gives_its_slot_back_first(
+    as_worker: As, drained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery.slots, "free", lambda task_id: drained.append(f"freed {task_id}"))
+    as_worker(delivery.drain, connection_id=7, lost="a-dead-one")
+    assert drained[1:] == ["freed a-dead-one", (7, {"task_id": "an-id"}), "swept"]
+    as_worker(delivery.drain, connection_id=7, lost=["not", "a", "name"])
+    assert drained[4] == "freed "
+
+
 def test_a_drain_that_is_called_by_hand_keeps_no_record(db: None, drained: list[Any]) -> None:
     assert delivery.drain(7)["calls"] == 1
     assert drained[1] == (7, {"task_id": ""})

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from celery.signals import worker_init, worker_ready
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.signals import task_failure, worker_init, worker_ready
 
 from project.celery import app
 from tasks import worker
@@ -69,3 +70,51 @@ def test_a_registry_that_cannot_be_read_does_not_stop_the_worker(
     worker.set_time_limit(sender=Starting())
     assert app.tasks["crudsync.drain"].time_limit == 5
     assert "stays as it was" in caplog.text
+
+
+class Failed:
+    """A drain whose failure is announced, and what is asked for then."""
+
+    name = "crudsync.drain"
+
+    def __init__(self, *, broker: bool = True) -> None:
+        self.broker = broker
+        self.asked: list[tuple[list[Any], dict[str, Any]]] = []
+
+    def apply_async(self, args: Any, kwargs: dict[str, Any], *, retry: bool, queue: str) -> None:
+        if not self.broker:
+            raise ConnectionError("no broker")
+        self.asked.append((list(args), {**kwargs, "queue": queue}))
+
+
+@pytest.mark.parametrize("error", [WorkerLostError("Worker exited prematurely"), TimeLimitExceeded(50)])
+@pytest.mark.parametrize(("args", "kwargs"), [([7], {}), ([], {"connection_id": 7})])
+def test_a_drain_whose_process_ended_is_followed_by_one_that_knows_it(
+    settings: Any, error: Exception, args: list[Any], kwargs: dict[str, Any]
+) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "queue": "sync"}
+    failed = Failed()
+    worker.ring_for_the_lost(sender=failed, task_id="a-dead-one", exception=error, args=args, kwargs=kwargs)
+    assert failed.asked == [(args, {**kwargs, "lost": "a-dead-one", "queue": "sync"})]
+
+
+def test_a_drain_that_raised_is_not_followed() -> None:
+    failed = Failed()
+    worker.ring_for_the_lost(sender=failed, task_id="one", exception=ValueError("no"), args=[7], kwargs={})
+    assert failed.asked == []
+
+
+def test_the_failure_of_another_task_is_no_concern_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(app.tasks["crudsync.sweep"], "apply_async", lambda **options: asked.append(options))
+    monkeypatch.setattr(app.tasks["crudsync.drain"], "apply_async", lambda **options: asked.append(options))
+    task_failure.send(sender=app.tasks["crudsync.sweep"], task_id="one", exception=WorkerLostError("it"), args=[])
+    assert asked == []
+    task_failure.send(sender=app.tasks["crudsync.drain"], task_id="one", exception=WorkerLostError("it"), args=[7])
+    assert [options["kwargs"] for options in asked] == [{"lost": "one"}]
+
+
+def test_a_broker_that_is_away_when_a_process_is_lost_leaves_it_to_the_sweep(caplog: pytest.LogCaptureFixture) -> None:
+    lost = WorkerLostError("it")
+    worker.ring_for_the_lost(sender=Failed(broker=False), task_id="one", exception=lost, args=[7], kwargs={})
+    assert "nobody is asked to follow" in caplog.text
