@@ -1,0 +1,1 @@
+"""What people and machines are told: numbers, stories, verdicts. Reads rows; decides nothing."""
