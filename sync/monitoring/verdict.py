@@ -1,4 +1,4 @@
-"""Did it arrive, and if not, why, what comes next, and when: in a sentence. Pure; pages show it, ``story`` may use it."""
+"""Did it arrive, why not, what comes next, and when: in one sentence. Pure; pages show it, ``story`` may use it."""
 
 from __future__ import annotations
 
