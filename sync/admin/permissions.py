@@ -8,6 +8,7 @@ REPLAY = "crudsync.replay_binding"
 IGNORE = "crudsync.ignore_binding"
 RESYNC = "crudsync.resync_binding"
 REVEAL = "crudsync.reveal_binding"
+LINK = "crudsync.link_binding"
 SECRETS = "crudsync.manage_secrets"
 PAUSE = "crudsync.pause_connection"
 

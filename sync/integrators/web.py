@@ -55,7 +55,9 @@ def web_url(connection: Connection, object_type: str, remote_id: str | None) -> 
     try:
         integrator: Any = registry.get(connection.integrator)
         spec = integrator.types().get(object_type)
-        template = (getattr(spec, "web_url", "") or getattr(integrator, "web_url", "")) if spec is not None else ""
+        if spec is None:
+            return ""
+        template = spec.web_url or getattr(integrator, "web_url", "")
         check_template(template)
     except CrudSyncError:
         return ""

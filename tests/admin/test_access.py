@@ -10,7 +10,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import get_resolver
 from django.utils import timezone
 
@@ -27,6 +27,7 @@ VERBS = (
     "ignore_binding",
     "resync_binding",
     "reveal_binding",
+    "link_binding",
     "manage_secrets",
     "pause_connection",
     "change_connection",
@@ -42,10 +43,11 @@ VERBS = (
 
 @dataclass
 class Stage:
-    """Rows to look at and to act on. ``binding`` is a dead letter, ``doubtful`` is held in doubt."""
+    """Rows to look at and to act on. ``binding`` is a dead letter, ``doubtful`` in doubt, ``tied`` has a remote id."""
 
     binding: Binding
     doubtful: Binding
+    tied: Binding
     cause: Cause
     change: Change
     operation: Operation
@@ -68,9 +70,11 @@ def stage(
     body = f'{{"name": "{CANARY}"}}'
     binding = bind(product, state=State.HELD, cause=cause, sent=body, seen=body, intent=body, snapshot=body)
     doubtful = bind(product, object_id="9000077", state=State.IN_DOUBT, uncertain="create", intent="{}")
+    other = Product.objects.create(category=product.category, name="Axe", sku="axe-1", price="1.00")
     return Stage(
         binding=binding,
         doubtful=doubtful,
+        tied=bind(other, remote_id="r-9", sent=body, seen=body),
         cause=cause,
         change=Change.objects.create(
             model="shop.product", object_id="1", kind=Kind.DELETE, snapshot=body, created_at=at
@@ -120,6 +124,10 @@ PAGES = {
     "/admin/crudsync/operation/": "viewer",
     "/admin/crudsync/operation/{operation.pk}/change/": "viewer",
     "/admin/shop/product/{product.pk}/crudsync/": "viewer",
+    "/admin/shop/product/{product.pk}/crudsync/{connection.pk}/product/diff/": "viewer",
+    "/admin/shop/product/{product.pk}/crudsync/{connection.pk}/product/ignore/": "ignore_binding",
+    "/admin/shop/product/{product.pk}/crudsync/{connection.pk}/product/adopt/": "link_binding",
+    "/admin/shop/product/{tied.object_id}/crudsync/{connection.pk}/product/unlink/": "link_binding",
 }
 """Each page, and what one needs beside the permissions to view."""
 
@@ -168,6 +176,7 @@ REVEALED = [
     "/admin/crudsync/change/{change.pk}/change/",
     "/admin/crudsync/operation/{operation.pk}/change/",
     "/admin/shop/product/{product.pk}/crudsync/",
+    "/admin/shop/product/{product.pk}/crudsync/{connection.pk}/product/diff/",
     "/admin/shop/product/{product.pk}/change/",
 ]
 
@@ -218,11 +227,18 @@ def _opened(stage: Stage) -> bool:
     return Binding.objects.get(pk=stage.binding.pk).ignored == ""
 
 
+def _logged(words: str) -> Callable[[Stage], bool]:
+    return lambda stage: LogEntry.objects.filter(object_id=stage.product.pk, change_message__contains=words).exists()
+
+
 def _account(**values: Any) -> Callable[[Stage], bool]:
     return lambda stage: Connection.objects.filter(pk=stage.connection.pk, **values).exists()
 
 
 BINDINGS, CAUSES, ACCOUNTS = (f"/admin/crudsync/{name}/" for name in ("binding", "cause", "connection"))
+LIST = "/admin/shop/product/"
+OWN = LIST + "{product.pk}/crudsync/"
+ONE = OWN + "{connection.pk}/product/"
 DEEDS = {
     "resync objects": Deed("resync_binding", BINDINGS, _asked(Wanted.PUSH), chosen("resync_selected", "binding")),
     "verify objects": Deed("resync_binding", BINDINGS, _asked(Wanted.VERIFY), chosen("verify_selected", "binding")),
@@ -258,9 +274,26 @@ DEEDS = {
         lambda stage: not Connection.objects.filter(pk=stage.unused.pk).exists(),
         {"post": "yes"},
     ),
-    "resync an object of one's own": Deed(
-        "change_product", "/admin/shop/product/{product.pk}/crudsync/", _asked(Wanted.PUSH), {"_push": "1"}
+    "resync an object of one's own": Deed("resync_binding", OWN, _asked(Wanted.PUSH), {"_push": "1"}),
+    "pull an object of one's own": Deed("resync_binding", OWN, _asked(Wanted.VERIFY), {"_verify": "1"}),
+    "push an object of one's own": Deed("resync_binding", OWN, _logged("pushed now"), {"_now": "1"}),
+    "ignore an object of one's own": Deed("ignore_binding", ONE + "ignore/", _ignored, REASON),
+    "adopt for an object of one's own": Deed(
+        "link_binding",
+        ONE + "adopt/",
+        lambda stage: Binding.objects.get(pk=stage.binding.pk).remote_id == "r-10",
+        {"remote_id": "r-10", "looked": "r-10", "_adopt": "1"},
     ),
+    "unlink an object of one's own": Deed(
+        "link_binding",
+        "/admin/shop/product/{tied.object_id}/crudsync/{connection.pk}/product/unlink/",
+        lambda stage: Binding.objects.get(pk=stage.tied.pk).remote_id is None,
+        {"reason": "merged"},
+    ),
+    "resync one's own": Deed("resync_binding", LIST, _asked(Wanted.PUSH), chosen("crudsync_resync", "product")),
+    "pull one's own": Deed("resync_binding", LIST, _asked(Wanted.VERIFY), chosen("crudsync_pull", "product")),
+    "push one's own": Deed("resync_binding", LIST, _logged("pushed now"), chosen("crudsync_push", "product")),
+    "ignore one's own": Deed("ignore_binding", LIST, _ignored, chosen("crudsync_ignore", "product", **REASON)),
 }
 
 
@@ -339,6 +372,20 @@ def test_every_page_of_our_own_is_in_the_table() -> None:
     }
     kinds = {"_change", "_add", "_delete", "_doubt", "_replay", "_ignore", "_credentials"}
     assert {name[name.rindex("_") :] for name in names} == kinds
+
+
+def test_every_page_about_an_object_of_one_s_own_is_in_the_table() -> None:
+    names = [str(pattern.name) for pattern in _patterns(get_resolver("tests.admin.site"))]
+    words = {name.partition("_crudsync_")[2] for name in names if name.startswith("shop_product_crudsync")}
+    assert words == {"", "diff", "ignore", "unlink", "adopt"}
+    assert all(any(page.endswith(f"/{word}/") for page in PAGES) for word in words if word)
+
+
+def test_every_action_of_a_list_of_one_s_own_is_in_the_table(rf: RequestFactory) -> None:
+    request = rf.get("/")
+    request.user = User.objects.create_superuser("ada")
+    product: Any = pages.site._registry[Product]
+    assert set(product.crudsync_actions(request)) <= {deed.data.get("action") for deed in DEEDS.values()}
 
 
 def test_every_permission_that_we_declare_is_somebodys() -> None:
