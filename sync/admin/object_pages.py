@@ -20,6 +20,7 @@ from sync.admin.links import LinkPages
 from sync.admin.panel import PAGE, Panel
 from sync.admin.permissions import IGNORE, LINK, RESYNC, REVEAL, may
 from sync.models import Binding
+from sync.monitoring.words import where
 from sync.reconcile import diff
 from sync.types import Wanted
 
@@ -38,10 +39,10 @@ class ObjectPages(LinkPages, ObjectDeeds):
             "adopt": self.crudsync_adopt_view,
         }
         name = f"{self.opts.app_label}_{self.opts.model_name}_crudsync"
-        where = "<path:object_id>/crudsync/"
-        one = f"{where}<int:connection_id>/<str:object_type>/"
+        base = "<path:object_id>/crudsync/"
+        one = f"{base}<int:connection_id>/<str:object_type>/"
         wrap = self.admin_site.admin_view
-        own = [path(where, wrap(self.crudsync_view), name=name)]
+        own = [path(base, wrap(self.crudsync_view), name=name)]
         own += [path(f"{one}{word}/", wrap(view), name=f"{name}_{word}") for word, view in views.items()]
         return [*own, *super().get_urls()]
 
@@ -75,7 +76,7 @@ class ObjectPages(LinkPages, ObjectDeeds):
         obj = self.crudsync_object(request, object_id)
         binding = self.crudsync_binding(obj, connection_id, object_type)
         context = {
-            "title": _("Here and at %(where)s: %(object)s") % {"where": binding.connection, "object": obj},
+            "title": _("Here and at %(where)s: %(object)s") % {"where": where(binding.connection), "object": obj},
             "difference": Difference.of(diff(binding, reveal=may(request, REVEAL))),
             "may_ask": may(request, RESYNC),
             "crudsync_links": self._links(request, obj, binding),
