@@ -5,6 +5,7 @@ from sync.models.cause import Cause
 from sync.models.change import Change, Kind
 from sync.models.connection import Connection
 from sync.models.gate import Gate, Slot, Sweep
+from sync.models.minute import Minute
 from sync.models.operation import Operation, Status
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Connection",
     "Gate",
     "Kind",
+    "Minute",
     "Operation",
     "Slot",
     "State",
