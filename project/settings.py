@@ -145,6 +145,7 @@ for _name, _read in {
     "window_s": env.float,
     "settle_s": env.float,
     "sweep_s": env.float,
+    "roll_up_s": env.float,
     "timeout_s": env.float,
     "connect_s": env.float,
     "rest_s": env.float,
@@ -155,6 +156,9 @@ for _name, _read in {
 }.items():
     if (_variable := f"CRUDSYNC_{_name.upper()}") in os.environ:
         CRUDSYNC[_name] = _read(_variable)
+
+if "CRUDSYNC_MONITOR_TOKEN" in os.environ:
+    CRUDSYNC["monitor_token"] = "env:CRUDSYNC_MONITOR_TOKEN"  # noqa: S105 - a reference, read when it is asked for
 
 CELERY_BEAT_SCHEDULE = schedule(sweep_s=CRUDSYNC.get("sweep_s"))
 

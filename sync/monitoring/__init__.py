@@ -1,1 +1,1 @@
-"""What people and machines are told: numbers, stories, verdicts. Reads rows; decides nothing."""
+"""How delivery does: counters per minute, where all stands now, who is alive; verdicts, probes, health, metrics, alerts."""
