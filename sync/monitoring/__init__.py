@@ -1,1 +1,1 @@
-"""How delivery does: counters per minute, where all stands now, who is alive; verdicts, probes, health, metrics, alerts."""
+"""How delivery does: counters per minute, where all stands, who is alive; verdicts, probes, health, metrics, alerts."""

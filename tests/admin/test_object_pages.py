@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import resolve
 from django.utils import timezone
 
 from examples.shop.models import Category, Product
@@ -119,6 +120,12 @@ def test_an_account_or_a_type_that_is_none_has_no_page(word: str, admin: Client,
     shop = registry.connection("shop").pk
     assert admin.get(f"{LIST}{product.pk}/crudsync/{shop}/category/{word}/").status_code == 404
     assert admin.get(f"{LIST}999/crudsync/{shop}/product/{word}/").status_code == 404
+
+
+def test_no_page_runs_in_a_transaction_of_its_request(product: Product, connection: Connection) -> None:
+    urls = [f"{LIST}{product.pk}/crudsync/", *(about(product, word) for word in ("diff", "ignore", "unlink", "adopt"))]
+    for url in urls:
+        assert resolve(url).func._non_atomic_requests == {"default"}, url  # type: ignore[attr-defined]
 
 
 # --- both sides ------------------------------------------------------------------------------------------------------
