@@ -1,1 +1,1 @@
-"""What is known of delivery, read for the surfaces: it decides nothing, and asks bounded questions."""
+"""How delivery stands, for people and machines: probes, health, metrics, alerts."""

@@ -35,8 +35,8 @@ def test_an_explanation_is_a_sentence() -> None:
 
 def test_the_reference_has_every_code_with_its_meaning() -> None:
     text = (ROOT / "docs/reference/errors.md").read_text()
-    lines = text.splitlines()
-    missing = [code for code, word in CODES.items() if f"| `{code}` | {word.meaning} | {word.cure} |" not in lines]
-    assert not missing
+    lines = [f"| `{code}` | {word.meaning} | {word.cure} |" for code, word in sorted(CODES.items())]
+    missing = [line for line in lines if line not in text.splitlines()]
+    assert not missing, "\n".join(["add to docs/reference/errors.md:", *missing])
     listed = re.findall(r"^\| `(\w+)` \| [^`|]+ \|", text.partition("## Every code")[2], re.MULTILINE)
     assert listed == sorted(CODES)

@@ -1,47 +1,43 @@
-"""Rows in every state, with the attempts that brought them there."""
+"""The shop's account, a sandbox that it speaks to, and integrators of a test's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
-from sync.models import Binding, Connection, Operation, State, Sweep
-from tests.shop_rows import _uncaptured, category, connection, products
-
-__all__ = ["_uncaptured", "category", "connection", "products"]
+from sync import registry
+from sync.integrators import forget
+from sync.models import Connection
+from sync.testing.remote import Remote
+from sync.testing.sandbox import SandboxServer
+from sync.testing.surroundings import captured, redirected
 
 
 @pytest.fixture(autouse=True)
-def _swept(db: None) -> None:
-    Sweep.objects.update_or_create(name="sweep", defaults={"at": timezone.now()})
+def _fresh_clients() -> Iterator[None]:
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture
-def bind(connection: Connection) -> Callable[..., Binding]:
-    """Bind a product by its key, in some state."""
+def sandbox(db: None) -> Iterator[Callable[..., Remote]]:
+    """A function that starts a sandbox with options, sends the shop's calls there, and returns its side door."""
+    with ExitStack() as stack:
+        stack.enter_context(captured())
 
-    def bound(object_id: object = "7", **values: Any) -> Binding:
-        given = {"connection": connection, "object_type": "product", "model": "shop.product", "state": State.SYNCED}
-        return Binding.objects.create(object_id=str(object_id), **{**given, **values})
+        def start(**options: Any) -> Remote:
+            server = stack.enter_context(SandboxServer(**options))
+            stack.enter_context(redirected(server.url))
+            return Remote(server.url)
 
-    return bound
+        yield start
 
 
 @pytest.fixture
-def attempt() -> Callable[..., Operation]:
-    """Note an attempt at an object."""
-
-    def noted(binding: Binding, **values: Any) -> Operation:
-        given = {"verb": "update", "status": "succeeded", "started_at": timezone.now(), "seq": binding.seq}
-        return Operation.objects.create(
-            connection=binding.connection,
-            binding=binding,
-            object_type=binding.object_type,
-            object_id=binding.object_id,
-            **{**given, **values},
-        )
-
-    return noted
+def account(db: None) -> Connection:
+    """The shop's default account."""
+    return registry.connection("shop", "default")

@@ -18,7 +18,10 @@ from sync.monitoring import account as accounts
 from sync.monitoring.account import Account
 from sync.monitoring.story import RECENT, named, story
 from sync.types import Wanted
+from tests.monitoring.told import _swept, _uncaptured, attempt, bind, category, connection, products
 from tests.servers.redis import RedisServer
+
+__all__ = ["_swept", "_uncaptured", "attempt", "bind", "category", "connection", "products"]
 
 Bind = Callable[..., Binding]
 Attempt = Callable[..., Operation]
