@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -13,6 +14,7 @@ EVERY_S = 2.0
 
 WIDTH = 24
 CLEAR_LINE = "\r\x1b[K"
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 def is_terminal(stream: Any) -> bool:
@@ -105,7 +107,8 @@ def repeat(show: Callable[[], bool], every_s: float) -> bool:
 def fitting(line: str) -> str:
     """Return a line that does not break on this terminal."""
     width = shutil.get_terminal_size().columns - 1
-    return line if len(line) <= width else f"{line[: max(width - 1, 0)]}…"
+    plain = COLOUR.sub("", line)  # what is cut loses its colour: half a code would colour all that follows
+    return line if len(plain) <= width else f"{plain[: max(width - 1, 0)]}…"
 
 
 def _bar(share: float | None) -> str:

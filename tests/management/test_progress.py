@@ -97,6 +97,8 @@ def test_elsewhere_pages_follow_one_another() -> None:
 def test_a_line_that_fits_is_left_as_it_is() -> None:
     assert fitting("x" * 59) == "x" * 59
     assert fitting("x" * 60) == "x" * 58 + "…"
+    assert fitting("\x1b[32;1m" + "x" * 59 + "\x1b[0m").startswith("\x1b[32;1mx")
+    assert fitting("\x1b[32;1m" + "x" * 60 + "\x1b[0m") == "x" * 58 + "…"
 
 
 def test_repeating_ends_at_ctrl_c_with_what_was_shown_last() -> None:
