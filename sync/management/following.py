@@ -17,14 +17,13 @@ from sync.monitoring.arrival import Arrival, arrival
 EVERY_S = 1.0
 
 
-def follow(stream: Any, rows: Sequence[Connection], *, as_json: bool = False, every_s: float = EVERY_S) -> bool:
+def follow(stream: Any, rows: Sequence[Connection], *, as_json: bool = False) -> bool:
     """Show what is left under these connections until nothing is, or until Ctrl-C; return whether all was sent.
 
     Args:
         stream: of the command.
         rows: connections.
         as_json: one JSON object a line.
-        every_s: seconds from one look to the next.
     """
     bar, pause, most = Bar(stream), threading.Event(), 0
     names = {row.pk for row in rows}
@@ -40,7 +39,7 @@ def follow(stream: Any, rows: Sequence[Connection], *, as_json: bool = False, ev
             if not found.left:
                 bar.end("" if as_json else "all is sent")
                 return True
-            pause.wait(every_s)
+            pause.wait(EVERY_S)
     except KeyboardInterrupt:
         bar.end()
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+
 from django.core.management.color import Style
 
 from sync.management.moments import span
