@@ -12,7 +12,6 @@ from django.urls import NoReverseMatch, reverse
 from sync.models import Binding, State
 from sync.monitoring.codes import word
 
-
 STANDSTILL = frozenset(
     {"disabled", "unregistered", "paused", "gate", "probe", "limiter", "token", "under_way", "inbox"}
 )
