@@ -5,7 +5,7 @@ from sync.models.backfill import Backfill, Phase
 from sync.models.binding import STUCK, Binding, State
 from sync.models.cause import Cause
 from sync.models.change import Change, Kind
-from sync.models.connection import Connection
+from sync.models.connection import Connection, Dashboard
 from sync.models.gate import Gate, Slot, Sweep
 from sync.models.minute import Minute
 from sync.models.operation import Operation, Status
@@ -19,6 +19,7 @@ __all__ = [
     "Cause",
     "Change",
     "Connection",
+    "Dashboard",
     "Gate",
     "Incident",
     "IncidentState",
