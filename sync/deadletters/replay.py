@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -39,7 +39,14 @@ class Replayed:
         return self.in_doubt + self.under_way
 
 
-def replay(what: What | None = None, *, actor: str = "", reason: str = "replay", **chosen: Unpack[Filter]) -> Replayed:
+def replay(
+    what: What | None = None,
+    *,
+    actor: str = "",
+    reason: str = "replay",
+    on_progress: Callable[[int], None] | None = None,
+    **chosen: Unpack[Filter],
+) -> Replayed:
     """Send dead letters again as they are today; workers do it, behind everything else.
 
     Attempts start anew. A thousand are asked for at a time, each in a transaction of its own: broken off, it is simply
@@ -49,14 +56,18 @@ def replay(what: What | None = None, *, actor: str = "", reason: str = "replay",
         what: a binding, a cause (or its group), or a queryset of bindings; None: whatever the filter leaves.
         actor: who asks.
         reason: why; shown in the history.
+        on_progress: called after each thousand with how many were looked at so far.
         chosen: the filter, see :func:`sync.deadletters.letters`.
     """
-    asked = doubtful = moving = 0
+    asked = doubtful = moving = seen = 0
     for page in _pages(letters(what, **chosen)):
         ready = [row for row in page if row[1] in REPLAYED]
         doubtful += sum(row[1] == State.IN_DOUBT for row in page)
         moving += sum(row[1] not in (*REPLAYED, State.IN_DOUBT) for row in page)
         asked += _ask(ready, actor, reason)
+        seen += len(page)
+        if on_progress is not None:
+            on_progress(seen)
     return Replayed(asked=asked, in_doubt=doubtful, under_way=moving)
 
 
