@@ -10,6 +10,7 @@ from typing import Any
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
 from sync.bindings.stale import ROWLESS
+from sync.correlation import origin
 from sync.models import Binding, State
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction
@@ -90,6 +91,7 @@ def ensure(connection_id: int, object_type: str, object_ids: Sequence[str], *, m
             object_id=object_id,
             model=model,
             actor=actor,
+            origin=origin.here(),
             due_at=at,
             dirty_since=at,
         )
@@ -119,6 +121,7 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
             code="",
             detail="",
             actor=actor,
+            origin=origin.here(),
             due_at=now(using),
         )
     )

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from sync import tracing
+
 LENGTH = 64
 """Characters of an id at the most."""
 
@@ -43,8 +45,8 @@ def correlated(id_: str) -> Iterator[str]:
 
 
 def made() -> str:
-    """Return a new id: 32 hexadecimal digits, as a trace id of W3C has them."""
-    return uuid.uuid4().hex
+    """Return a new id: that of the trace under way, else 32 hexadecimal digits, as a trace id of W3C has them."""
+    return tracing.carried()[:32] or uuid.uuid4().hex
 
 
 def usable(value: object) -> str:

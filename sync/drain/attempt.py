@@ -104,4 +104,5 @@ def journal(item: Attempt, request: Request, task_id: str) -> Started:
         request=excerpt(body) if body else "",
         actor=claim.actor,
         task_id=task_id,
+        correlation_id=claim.correlation_id,
     )

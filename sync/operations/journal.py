@@ -15,10 +15,10 @@ from sync.models.database import alias, is_postgres
 START = """
 INSERT INTO crudsync_operation
     (connection_id, binding_id, object_type, object_id, verb, attempt, lease_token, seq, key, body_hash, method, url,
-     request, actor, task_id, status, response, status_code, code, detail, started_at)
-SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, 'started', '', 0, '', '', clock_timestamp()
+     request, actor, task_id, correlation_id, status, response, status_code, code, detail, started_at)
+SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, i, 'started', '', 0, '', '', clock_timestamp()
 FROM json_to_recordset(%s) AS x(n int, c bigint, b bigint, t text, o text, v text, a int, l bigint, s bigint, k text,
-    h text, m text, u text, r text, w text, j text)
+    h text, m text, u text, r text, w text, j text, i text)
 ORDER BY n
 """
 
@@ -49,6 +49,7 @@ class Started:
     request: str
     actor: str
     task_id: str
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +82,9 @@ STARTED_FIELDS = (
     "request",
     "actor",
     "task_id",
+    "correlation_id",
 )
-START_KEYS = tuple("cbtovalskhmurwj")
+START_KEYS = tuple("cbtovalskhmurwji")
 FINISH_KEYS = ("id", "s", "n", "c", "d", "r", "x", "ms")
 FINISHED_FIELDS = ("id", "status", "status_code", "code", "detail", "remote_id", "response", "duration_ms")
 
