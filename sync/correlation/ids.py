@@ -18,9 +18,23 @@ NAMES = ("X-Correlation-ID", "X-Request-ID")
 
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{LENGTH - 1}}}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")
+_TAKEN = frozenset(
+    {
+        "accept", "accept-encoding", "authorization", "connection", "content-encoding", "content-length",
+        "content-type", "cookie", "date", "expect", "host", "idempotency-key", "if-match", "if-none-match",
+        "proxy-authorization", "te", "traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade",
+        "user-agent",
+    }
+)  # fmt: skip
 _NO_TRACE = "0" * 32
 
 _id: ContextVar[str] = ContextVar("crudsync.correlation_id", default="")
+
+
+def may_carry(header: str) -> bool:
+    """Return whether a header of this name may carry the id to a remote: none that means something else to HTTP."""
+    return _HEADER.fullmatch(header) is not None and header.lower() not in _TAKEN
 
 
 def correlation_id() -> str:

@@ -7,12 +7,10 @@ hexadecimal, as in a W3C ``traceparent``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sync import tracing
-from sync.correlation.ids import LENGTH, correlated, correlation_id, usable
+from sync.correlation.ids import LENGTH, correlation_id, usable
 
 TRACES = 4
 """So many saves are remembered of those that went out as one."""
@@ -71,10 +69,3 @@ def merged(first: str, second: str) -> str:
     later, earlier = parse(second), parse(first)
     traces = dict.fromkeys((*later.traces, *earlier.traces))
     return " ".join([later.correlation_id, *list(traces)[:TRACES]]) if later.correlation_id else first
-
-
-@contextmanager
-def resumed(text: str) -> Iterator[None]:
-    """Let what is done inside the block go by the id of what a row keeps."""
-    with correlated(parse(text).correlation_id if text else ""):
-        yield

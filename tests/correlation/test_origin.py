@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.correlation import correlated, correlation_id
-from sync.correlation.origin import NOWHERE, SIZE, TRACES, Origin, fits, here, merged, parse, resumed
+from sync.correlation import correlated
+from sync.correlation.origin import NOWHERE, SIZE, TRACES, Origin, fits, here, merged, parse
 
 
 def trace(number: int) -> str:
@@ -69,11 +69,3 @@ def test_however_many_saves_are_merged_the_origin_fits_its_column() -> None:
     assert fits(origin)
     assert len(origin) <= SIZE
     assert parse(origin).traces == tuple(trace(number) for number in (49, 48, 47, 46))
-
-
-def test_work_on_a_row_goes_by_its_id_and_by_no_other() -> None:
-    with correlated("the drain's"):
-        with resumed(f"request-7 {trace(1)}"):
-            assert correlation_id() == "request-7"
-        with resumed(""):
-            assert correlation_id() == ""
