@@ -13,6 +13,7 @@ from sync import drain as draining
 from sync.drain import slots
 from sync.drain.sweep import sweep_if_overdue
 from sync.exceptions import CrudSyncError, DrainFailed
+from sync.secrets import trace
 
 from .options import OPTIONS, time_limit_s
 from .records import keep
@@ -60,5 +61,5 @@ def _sweep_if_overdue() -> None:
     """Where beat is dead, whatever a drain comes to: others wait for this."""
     try:
         sweep_if_overdue()
-    except Exception:  # the drain's own outcome is what the task tells
-        logger.exception("the sweep after a drain failed")
+    except Exception as error:  # noqa: BLE001 - the drain's own outcome is what the task tells
+        logger.error("the sweep after a drain failed\n%s", trace(error))  # noqa: TRY400 - without secrets
