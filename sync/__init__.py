@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         OffsetPaginator,
         PageNumberPaginator,
     )
+    from sync.correlation import correlated, correlation_id
     from sync.exceptions import (
         ConfigurationError,
         ConstraintViolation,
@@ -78,6 +79,8 @@ __all__ = [
     "SyncField",
     "SyncQuerySet",
     "actor",
+    "correlated",
+    "correlation_id",
     "no_sync",
     "of",
     "register",
@@ -97,6 +100,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "OffsetPaginator",
         "PageNumberPaginator",
     ),
+    "sync.correlation": ("correlated", "correlation_id"),
     "sync.exceptions": (
         "ConfigurationError",
         "ConstraintViolation",

@@ -145,6 +145,10 @@ MESSAGES: dict[str, Message] = {
         meaning="A trigger that captures is missing, outdated, disabled or left over; looked for with --database alone",
         hint="Run manage.py crudsync_triggers install, after migrate.",
     ),
+    "W030": Message(
+        meaning="CRUDSYNC['traces'] is on, and OpenTelemetry is not installed: there are no spans",
+        hint="Install django-crudsync[otel], or leave traces off.",
+    ),
     "I001": Message(
         meaning="An object type declares no fields, so the model's own go out",
         hint="Declare fields=[...] to say which.",

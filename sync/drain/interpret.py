@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 
 from sync import bindings, deadletters
 from sync.connectors.classify import excerpt, said_by_us
-from sync.drain import gate
+from sync.drain import gate, journey
 from sync.drain.attempt import Attempt
 from sync.drain.breaker import Breaker
 from sync.drain.gate import Pass, Passage
@@ -104,6 +104,10 @@ class Interpreter:
 
         An error of the host's models or hooks is logged; it cannot change what the remote did.
         """
+        with journey.of(plan.claim):
+            self._follow(plan, verb, outcome)
+
+    def _follow(self, plan: Plan, verb: Verb | None, outcome: Outcome | None) -> None:
         try:
             if outcome is not None and verb is not None:
                 follow(plan, verb, outcome)

@@ -15,7 +15,7 @@ from sync import bindings, operations, registry
 from sync.bindings.parents import Parent
 from sync.bindings.rows import Claimed
 from sync.connectors.codec import dumps
-from sync.drain import newer, rows
+from sync.drain import journey, newer, rows
 from sync.drain.decide import LATE_DELETE, LONE_CLAIMS, Action, Decision, Facts, decide
 from sync.drain.intent import Intent
 from sync.exceptions import CrudSyncError, ObjectBusy, ParentNotSynced, PayloadError
@@ -109,7 +109,8 @@ class Planner:
         plans, self.took_s = [], {}
         for claim in claims:
             began = time.monotonic()
-            plans.append(self._plan(claim, units.get(claim.id), parents))
+            with journey.of(claim):
+                plans.append(self._plan(claim, units.get(claim.id), parents))
             self.took_s[claim.id] = time.monotonic() - began
         return plans
 
@@ -138,7 +139,8 @@ class Planner:
         units = {claim.id: (unit, unit.instance)}
         self._broken = {}
         parents = self._parents([claim], units) if unit.instance is not None else {}
-        return self._plan(claim, units[claim.id], parents)
+        with journey.of(claim):
+            return self._plan(claim, units[claim.id], parents)
 
     def _made(self, spec: ObjectTypeSpec, members: Sequence[Claimed]) -> dict[int, tuple[Any, Model]]:
         try:

@@ -221,7 +221,7 @@ class Speaker(BaseIntegrator):
         """
         client = self._spoken()
         request = client.connector.request(
-            self.spec.rest, call, self._own_headers(), auth_headers=client.auth_headers()
+            self.spec.rest, call, client.with_cause(self._own_headers()), auth_headers=client.auth_headers()
         )
         return self._finished(client, request)
 
@@ -231,7 +231,11 @@ class Speaker(BaseIntegrator):
         if self.spec.bulk is None:
             raise ConfigurationError(f"{self.object_type} has no bulk endpoints", code="no_bulk")
         request = client.connector.bulk_request(
-            self.spec.rest, self.spec.bulk, calls, self._own_headers(), auth_headers=client.auth_headers()
+            self.spec.rest,
+            self.spec.bulk,
+            calls,
+            client.with_cause(self._own_headers()),
+            auth_headers=client.auth_headers(),
         )
         return self._finished(client, request)
 
@@ -322,7 +326,7 @@ class Speaker(BaseIntegrator):
             PaginationError: the listing loops, or holds an object without an id.
         """
         client = self._spoken()
-        headers = {**self._own_headers(), **client.auth_headers()}
+        headers = {**client.with_cause(self._own_headers()), **client.auth_headers()}
         every = {**client.auth_params(), **(params or {})}
         for row in client.connector.listing(self.spec.rest, params=every, headers=headers, before_each=before_each):
             remote_id = usable_id(self._id_of(row))

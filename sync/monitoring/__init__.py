@@ -1,1 +1,1 @@
-"""How delivery does: counters per minute, where everything stands now, and who is alive. Reads, and decides nothing."""
+"""How delivery does: counters per minute, where everything stands now, who is alive, and logs. It decides nothing."""
