@@ -33,9 +33,10 @@ class BaseIntegrator:
     A subclass sets ``base_url``, ``auth``, ``rate_limit`` (a RateLimit, or several), ``retry`` (a policy's name, a
     RetryPolicy), ``timeout_s``, ``connect_s`` (seconds), ``threads``, ``user_agent``, ``correlation_header`` (a name,
     or False), ``traceparent`` (True or False); ``name`` is the class's own, without ``Integrator``, in snake case.
-    ``rate_headers`` names the headers by which the remote speaks of its limit: they teach the limiter. Older packages
-    of this shape also set ``absolute_url`` (the base URL), ``secret_key`` and ``header_rate_limit_attr`` (the header
-    of an answer whose value ends up in ``.rate_limit``).
+    ``rate_headers`` names the headers by which the remote speaks of its limit: they teach the limiter. ``probe_path``
+    is what a test of the connection reads, relative to the base URL; by default one row of the first object type's
+    listing. Older packages of this shape also set ``absolute_url`` (the base URL), ``secret_key`` and
+    ``header_rate_limit_attr`` (the header of an answer whose value ends up in ``.rate_limit``).
 
     Args:
         model: an instance, a payload (a dict, or anything with ``dict()``), or None.
@@ -56,6 +57,7 @@ class BaseIntegrator:
     user_agent: ClassVar[str | None] = None
     correlation_header: ClassVar[str | bool | None] = None
     traceparent: ClassVar[bool | None] = None
+    probe_path: ClassVar[str | None] = None
 
     _class_headers: ClassVar[Mapping[str, str]] = {}
 

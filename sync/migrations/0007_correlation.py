@@ -12,7 +12,7 @@ BesideWriters = importlib.import_module("sync.migrations.0004_dead_letter_index"
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("crudsync", "0004_dead_letter_index")]
+    dependencies = [("crudsync", "0006_alerts")]
 
     operations = [
         migrations.AddField(

@@ -1,1 +1,1 @@
-"""How delivery does: counters per minute, where everything stands now, who is alive, and logs. It decides nothing."""
+"""How delivery does: counters per minute, where all stands now, who is alive; probes, health, metrics, alerts, logs."""
