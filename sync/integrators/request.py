@@ -34,10 +34,8 @@ class RequestBuilder(Bound):
             ObjectError: the object has no id to be addressed by.
         """
         client = self._spoken()
-        request = client.connector.request(
-            self.spec.rest, call, self._own_headers(), auth_headers=client.auth_headers()
-        )
-        return self._finished(client, request)
+        request = client.connector.request(self.spec.rest, call, self.own_headers(), auth_headers=client.auth_headers())
+        return self.finished(client, request)
 
     def build_bulk_request(self, calls: Sequence[Call]) -> Request:
         """Return one request for several calls of one verb; raises as build_request()."""
@@ -45,11 +43,12 @@ class RequestBuilder(Bound):
         if self.spec.bulk is None:
             raise ConfigurationError(f"{self.object_type} has no bulk endpoints", code="no_bulk")
         request = client.connector.bulk_request(
-            self.spec.rest, self.spec.bulk, calls, self._own_headers(), auth_headers=client.auth_headers()
+            self.spec.rest, self.spec.bulk, calls, self.own_headers(), auth_headers=client.auth_headers()
         )
-        return self._finished(client, request)
+        return self.finished(client, request)
 
-    def _own_headers(self) -> Mapping[str, str]:
+    def own_headers(self) -> Mapping[str, str]:
+        """Return the headers of every request, without credentials; raises as build_request()."""
         if self._headers is None and not overridden(type(self), "set_headers"):
             remember(*secrets_sent(self._class_headers, ""))
             return self._class_headers
@@ -58,7 +57,8 @@ class RequestBuilder(Bound):
         remember(*secrets_sent(headers, ""))
         return dict(headers)
 
-    def _finished(self, client: Client, request: Request) -> Request:
+    def finished(self, client: Client, request: Request) -> Request:
+        """Return a request with the type's deadlines and parameters of authentication, as before_send() wants it."""
         terms = client.terms(self.spec)
         if terms.own_deadline:
             request = replace(request, timeout_s=terms.timeout_s, connect_s=terms.connect_s)
