@@ -104,6 +104,7 @@ class Binding(models.Model):
             ("ignore_binding", _("Can ignore dead letters")),
             ("resync_binding", _("Can ask for objects again")),
             ("reveal_binding", _("Can read payloads and answers")),
+            ("link_binding", _("Can unlink objects and adopt remote ones")),
         ]
         verbose_name = _("binding")
         verbose_name_plural = _("bindings")
