@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sync.registry import register
     from sync.resync.handle import SyncField, of
     from sync.resync.touch import sync_touch
+    from sync.signals import alerted, dead, failed, paused, synced
     from sync.types import BulkSpec, DjangoModelProtocol, ObjectTypeDefinition, RateLimit, Request, RetryPolicy
 
 __all__ = [
@@ -78,11 +79,16 @@ __all__ = [
     "SyncField",
     "SyncQuerySet",
     "actor",
+    "alerted",
+    "dead",
+    "failed",
     "no_sync",
     "of",
+    "paused",
     "register",
     "schedule",
     "sync_touch",
+    "synced",
 ]
 
 # Where each public name lives; loaded when asked for, since importing sync.apps must not load models.
@@ -116,6 +122,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "sync.registry": ("register",),
     "sync.resync.handle": ("SyncField", "of"),
     "sync.resync.touch": ("sync_touch",),
+    "sync.signals": ("alerted", "dead", "failed", "paused", "synced"),
     "sync.types": (
         "BulkSpec",
         "DjangoModelProtocol",

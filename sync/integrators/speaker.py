@@ -220,10 +220,8 @@ class Speaker(BaseIntegrator):
             ObjectError: the object has no id to be addressed by.
         """
         client = self._spoken()
-        request = client.connector.request(
-            self.spec.rest, call, self._own_headers(), auth_headers=client.auth_headers()
-        )
-        return self._finished(client, request)
+        request = client.connector.request(self.spec.rest, call, self.own_headers(), auth_headers=client.auth_headers())
+        return self.finished(client, request)
 
     def build_bulk_request(self, calls: Sequence[Call]) -> Request:
         """Return one request for several calls of one verb; raises as build_request()."""
@@ -231,9 +229,9 @@ class Speaker(BaseIntegrator):
         if self.spec.bulk is None:
             raise ConfigurationError(f"{self.object_type} has no bulk endpoints", code="no_bulk")
         request = client.connector.bulk_request(
-            self.spec.rest, self.spec.bulk, calls, self._own_headers(), auth_headers=client.auth_headers()
+            self.spec.rest, self.spec.bulk, calls, self.own_headers(), auth_headers=client.auth_headers()
         )
-        return self._finished(client, request)
+        return self.finished(client, request)
 
     # --- answer ---
 
@@ -322,7 +320,7 @@ class Speaker(BaseIntegrator):
             PaginationError: the listing loops, or holds an object without an id.
         """
         client = self._spoken()
-        headers = {**self._own_headers(), **client.auth_headers()}
+        headers = {**self.own_headers(), **client.auth_headers()}
         every = {**client.auth_params(), **(params or {})}
         for row in client.connector.listing(self.spec.rest, params=every, headers=headers, before_each=before_each):
             remote_id = usable_id(self._id_of(row))
@@ -363,7 +361,8 @@ class Speaker(BaseIntegrator):
         if called("validate_data", self.validate_data) is False:
             raise ConstraintViolation(f"validate_data() refuses this {self.object_type}", hint="correct the row")
 
-    def _own_headers(self) -> Mapping[str, str]:
+    def own_headers(self) -> Mapping[str, str]:
+        """Return the headers of every request, without credentials; raises as build_request()."""
         if self._headers is None and not overridden(type(self), "set_headers"):
             remember(*secrets_sent(self._class_headers, ""))
             return self._class_headers
@@ -372,7 +371,8 @@ class Speaker(BaseIntegrator):
         remember(*secrets_sent(headers, ""))
         return dict(headers)
 
-    def _finished(self, client: Client, request: Request) -> Request:
+    def finished(self, client: Client, request: Request) -> Request:
+        """Return a request with the type's deadlines and parameters of authentication, as before_send() wants it."""
         terms = client.terms(self.spec)
         if terms.own_deadline:
             request = replace(request, timeout_s=terms.timeout_s, connect_s=terms.connect_s)

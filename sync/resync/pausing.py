@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sync import registry, signals
 from sync.models import Connection
 from sync.models.clock import now
 from sync.models.database import alias
@@ -22,7 +23,10 @@ def pause(connection: Connection, *, reason: str = "", actor: str = "") -> bool:
         False where it was paused already.
     """
     words = (reason or (f"by {actor}" if actor else ""))[:LONGEST_REASON]
-    return _set(connection, paused=True, reason=words)
+    changed = _set(connection, paused=True, reason=words)
+    if changed and signals.paused.has_listeners():
+        signals.announce(lambda: _told(connection, words, actor))
+    return changed
 
 
 def resume(connection: Connection) -> bool:
@@ -30,6 +34,11 @@ def resume(connection: Connection) -> bool:
     resumed = _set(connection, paused=False, reason="")
     ring({connection.pk})
     return resumed
+
+
+def _told(connection: Connection, reason: str, actor: str) -> None:
+    sender = registry.integrators().get(connection.integrator)
+    signals.paused.send_robust(sender=sender, connection=connection, reason=reason, actor=actor)
 
 
 def _set(connection: Connection, *, paused: bool, reason: str) -> bool:

@@ -1,0 +1,1 @@
+"""How delivery stands, for people and machines: probes, health, metrics, alerts."""
