@@ -72,9 +72,7 @@ def _asked(unit: Any, call: Call, wait_s: float, until: float) -> tuple[Peek, An
     request = unit.build_request(call)
     take_turn(unit, min(wait_s, max(until - time.monotonic(), 0.0)), Verb.READ)
     left_s = max(until - time.monotonic(), 0.1)
-    request = replace(
-        request, timeout_s=min(request.timeout_s, left_s), connect_s=min(request.connect_s, left_s)
-    )
+    request = replace(request, timeout_s=min(request.timeout_s, left_s), connect_s=min(request.connect_s, left_s))
     answer = unit.transmit(request)
     outcome = unit.read_answer(call, answer)
     known = said_by_us(answer.response) if answer.response is not None else ()

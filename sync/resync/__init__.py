@@ -6,4 +6,17 @@ from sync.resync.linking import adopt, unlink
 from sync.resync.resync import again, resync, ring
 from sync.resync.targets import Target, targets
 
-__all__ = ["Handle", "Progress", "SyncField", "Target", "adopt", "again", "backfill", "of", "resync", "ring", "targets", "unlink"]
+__all__ = [
+    "Handle",
+    "Progress",
+    "SyncField",
+    "Target",
+    "adopt",
+    "again",
+    "backfill",
+    "of",
+    "resync",
+    "ring",
+    "targets",
+    "unlink",
+]

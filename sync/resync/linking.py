@@ -98,7 +98,9 @@ def adopt(binding: Binding, remote_id: str, actor: str, reason: str = "") -> Bin
     """
     remote_id = remote_id.strip()
     if not remote_id or len(remote_id) > LONGEST_ID or _UNFIT.search(remote_id) or remote_id in (".", ".."):
-        raise LinkRefused("this cannot be an id at the remote", code="bad_id", hint="give the id as the remote shows it")
+        raise LinkRefused(
+            "this cannot be an id at the remote", code="bad_id", hint="give the id as the remote shows it"
+        )
     _check_scope(binding)
     words = _words(reason)
     who = _who(actor, words)
