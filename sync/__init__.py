@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         OffsetPaginator,
         PageNumberPaginator,
     )
+    from sync.correlation import correlated, correlation_id
     from sync.exceptions import (
         ConfigurationError,
         ConstraintViolation,
@@ -82,6 +83,8 @@ __all__ = [
     "alerted",
     "dead",
     "failed",
+    "correlated",
+    "correlation_id",
     "no_sync",
     "of",
     "paused",
@@ -103,6 +106,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "OffsetPaginator",
         "PageNumberPaginator",
     ),
+    "sync.correlation": ("correlated", "correlation_id"),
     "sync.exceptions": (
         "ConfigurationError",
         "ConstraintViolation",
