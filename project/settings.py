@@ -41,6 +41,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "sync.correlation.middleware.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "project.csp.content_security_policy",
     *(["whitenoise.middleware.WhiteNoiseMiddleware"] if WHITENOISE_INSTALLED else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

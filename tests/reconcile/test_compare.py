@@ -13,7 +13,9 @@ from sync.reconcile.judge import agrees
 
 def verdict_of(ours: Any, sent: Any, seen: Any, theirs: Any) -> Verdict:
     """The verdict over one field; MISSING leaves a side's field out, None the whole side."""
-    sides = [None if side is None else {} if side is MISSING else {"price": side} for side in (ours, sent, seen, theirs)]
+    sides = [
+        None if side is None else {} if side is MISSING else {"price": side} for side in (ours, sent, seen, theirs)
+    ]
     mine, before, after, now = sides
     texts = [None if side is None else json.dumps(side) for side in (before, after)]
     found = compare(mine, texts[0], texts[1], now)
