@@ -1,0 +1,78 @@
+"""Filters of lists: those with an index narrow what a page looks at, the others are looked for row by row.
+
+What is asked for and does not exist is refused: a misspelt filter would show everything.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.utils import translate_validation
+from rest_framework.exceptions import ValidationError
+
+PAGING = ("cursor", "page_size", "ordering")
+
+
+class RowFilter(django_filters.FilterSet):  # type: ignore[misc]  # it ships no types
+    """A set of filters; ``walked`` names those without an index."""
+
+    walked: ClassVar[frozenset[str]] = frozenset()
+
+    def narrowed(self) -> tuple[QuerySet[Any], QuerySet[Any] | None]:
+        """Return the rows, and those among which they are looked for one by one; None where indexes find them."""
+        given = {name: value for name, value in self.form.cleaned_data.items() if value not in (None, "", [])}
+        base = self._applied(self.queryset.all(), {k: v for k, v in given.items() if not self.walks(k, v)})
+        rest = {k: v for k, v in given.items() if self.walks(k, v)}
+        return (self._applied(base, rest), base) if rest else (base, None)
+
+    def walks(self, name: str, value: Any) -> bool:  # noqa: ARG002 - a filter may have an index for some values alone
+        """Return whether this filter has no index."""
+        return name in self.walked
+
+    def _applied(self, rows: QuerySet[Any], given: dict[str, Any]) -> QuerySet[Any]:
+        for name, value in given.items():
+            rows = self.filters[name].filter(rows, value)
+        return rows
+
+
+class Filters(DjangoFilterBackend):  # type: ignore[misc]  # it ships no types
+    """Filters a view's list by its ``filterset_class``, and tells the pages what has to be walked."""
+
+    def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        """Return the rows that were asked for.
+
+        Raises:
+            ValidationError: a parameter does not exist, or has a value that it cannot have.
+        """
+        filterset = self.get_filterset(request, queryset, view)
+        known = [*PAGING, *(filterset.filters if filterset is not None else ())]
+        refuse_unknown(request, known)
+        if filterset is None:
+            return queryset
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        rows: QuerySet[Any]
+        rows, view.walked = filterset.narrowed()
+        return rows
+
+
+def refuse_unknown(request: Any, known: list[str]) -> None:
+    """See that every query parameter exists.
+
+    Raises:
+        ValidationError: one does not.
+    """
+    unknown = [name for name in request.query_params if name not in known]
+    if not unknown:
+        return
+    errors = {}
+    for name in unknown:
+        near = difflib.get_close_matches(name, known, n=1)
+        errors[name[:100]] = [
+            f"There is no such parameter. Did you mean {near[0]}?" if near else "There is no such parameter."
+        ]
+    raise ValidationError(errors)
