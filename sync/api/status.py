@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from sync import conf
 from sync.api.base import Ours
 from sync.api.connections import VIEW as VIEW_CONNECTION
 from sync.api.connections import ConnectionSerializer
 from sync.api.describing import described
 from sync.api.filters import refuse_unknown
-from sync.models import Change, Connection, State, Sweep
+from sync.models import Connection
 from sync.models.clock import now
-from sync.models.database import alias
-from sync.monitoring.standing import COUNTED, Standing, standings
+from sync.monitoring.heaps import COUNTED
+from sync.monitoring.standing import Standing, report
 
 AT_MOST = 100
-OVERDUE = 10
-"""A sweep older than so many intervals, with work waiting, means that nobody sweeps."""
 
 if TYPE_CHECKING:
     _Serializer = serializers.Serializer[Any]
@@ -77,41 +73,21 @@ class StatusViewSet(Ours, ViewSet):
     def list(self, request: Any) -> Response:
         """Tell what waits, what is stuck and who sweeps, per account; seven queries at any size."""
         refuse_unknown(request, [])
-        using = alias()
-        at = now(using)
         rows = list(Connection.objects.select_related("gate").defer("credentials")[: AT_MOST + 1])
-        found = standings([row.pk for row in rows[:AT_MOST]])
-        changes = Change.objects.using(using).order_by()
-        oldest = Change.objects.using(using).order_by("pk").values_list("created_at", flat=True).first()
-        last = Sweep.objects.using(using).filter(name="sweep").values_list("at", flat=True).first()
-        accounts = [self._account(row, found[row.pk], at) for row in rows[:AT_MOST]]
-        waiting = oldest is not None or any(one["backlog"] for one in accounts)
-        swept = not waiting or (last is not None and (at - last).total_seconds() < OVERDUE * conf.current().sweep_s)
+        found = report(rows[:AT_MOST], synced=False)
         body = {
-            "well": swept and all(one["well"] for one in accounts),
-            "at": at,
-            "inbox": changes[:COUNTED].count(),
-            "oldest_change_s": _age_s(oldest, at),
-            "last_sweep_s": _age_s(last, at),
-            "swept": swept,
-            "connections": accounts,
+            **{name: getattr(found, name) for name in ("well", "inbox", "oldest_change_s", "last_sweep_s", "swept")},
+            "at": now(),
+            "connections": [self._account(*each) for each in zip(rows, found.connections, strict=False)],
             "more": len(rows) > AT_MOST,
         }
         return Response(Status(body).data)
 
-    def _account(self, row: Connection, found: Standing, at: dt.datetime) -> dict[str, Any]:
+    def _account(self, row: Connection, found: Standing) -> dict[str, Any]:
         told = ConnectionSerializer(row, context={"request": self.request, "view": self}).data
         return {
             **{name: told[name] for name in ("id", "url", "state", "reason", "registered")},
-            "account": str(row),
-            "well": told["registered"] and not found.stuck and told["state"] != "shut",
-            "states": {State(state).value: count for state, count in found.states.items()},
-            "backlog": found.backlog,
-            "stuck": found.stuck,
-            "ignored": found.ignored,
-            "oldest_unsent_s": _age_s(found.oldest_unsent, at),
+            **{name: getattr(found, name) for name in ("well", "backlog", "stuck", "ignored", "oldest_unsent_s")},
+            "account": found.connection,
+            "states": found.counts,
         }
-
-
-def _age_s(moment: dt.datetime | None, at: dt.datetime) -> float | None:
-    return None if moment is None else round(max((at - moment).total_seconds(), 0.0), 1)
