@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from django.db import connections
 from django.db.models import Count
 
 from sync import registry
-from sync.models import STUCK, Binding, Change, Connection, Gate, Slot, Sweep
+from sync.models import Change, Connection, Gate, Slot, Sweep
 from sync.models.clock import now
 from sync.models.database import alias
-
-COUNTED = 10_000
-"""No count looks at more rows than this, for each connection."""
-
-CHUNK = 100
-"""Connections in one statement."""
-
-DUE = """SELECT {id} AS id, state, count(*), min(dirty_since) FROM (
-    SELECT state, dirty_since FROM {table} WHERE connection_id = {id} AND due_at IS NOT NULL
-    ORDER BY lane, due_at LIMIT {limit}
-) AS due GROUP BY state"""
-
-DEAD = """SELECT {id} AS id, state, count(*) FROM (
-    SELECT state, ignored FROM {table}
-    WHERE connection_id = {id} AND due_at IS NULL AND state IN ({stuck}) LIMIT {limit}
-) AS dead WHERE ignored = '' GROUP BY state"""
+from sync.monitoring import heaps
+from sync.monitoring.heaps import COUNTED, Heap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ConnectionGauges:
     """How one connection stands. Counts look at ``COUNTED`` rows at the most; ages are seconds.
 
     ``backlog`` are objects that are due now or later, ``dead`` open dead letters, both by state; ``shut_s`` is how long
@@ -55,7 +39,7 @@ class Gauges:
     """How everything stands. ``inbox`` is ``COUNTED`` at the most; ``ran_s`` is how long ago periodic work last ran."""
 
     at: dt.datetime
-    standings: Sequence[Standing]
+    standings: Sequence[ConnectionGauges]
     inbox: int
     oldest_change_s: float | None
     ran_s: Mapping[str, float]
@@ -85,27 +69,17 @@ def gauges() -> Gauges:
     )
 
 
-def _standings(rows: Sequence[Connection], at: dt.datetime, using: str) -> list[Standing]:
-    ids = [row.pk for row in rows]
-    backlog: dict[int, dict[str, int]] = defaultdict(dict)
-    dead: dict[int, dict[str, int]] = defaultdict(dict)
-    oldest: dict[int, dt.datetime] = {}
-    for pk, state, count, since in _each(DUE, ids, using):
-        backlog[pk][state] = count
-        if since is not None:
-            then = _moment(since)
-            oldest[pk] = min(oldest.get(pk, then), then)
-    for pk, state, count in _each(DEAD, ids, using):
-        dead[pk][state] = count
+def _standings(rows: Sequence[Connection], at: dt.datetime, using: str) -> list[ConnectionGauges]:
+    found = heaps.heaps([row.pk for row in rows], using)
     gates = {gate.pk: gate for gate in Gate.objects.using(using).filter(blocked_until__isnull=False)}
     slots = Slot.objects.using(using).filter(expires_at__gt=at).exclude(holder="").values("connection_id")
     busy = {row["connection_id"]: row["n"] for row in slots.annotate(n=Count("pk")).order_by()}
     return [
-        Standing(
+        ConnectionGauges(
             connection=row,
-            backlog=backlog[row.pk],
-            dead=dead[row.pk],
-            oldest_unsent_s=_age_s(oldest.get(row.pk), at),
+            backlog=_counts(found.get(row.pk, ()), "due"),
+            dead=_counts(found.get(row.pk, ()), "open"),
+            oldest_unsent_s=_age_s(_oldest(found.get(row.pk, ())), at),
             shut_s=_left_s(gates.get(row.pk), at),
             shut_reason=gates[row.pk].reason if row.pk in gates else "",
             slots=busy.get(row.pk, 0),
@@ -114,20 +88,16 @@ def _standings(rows: Sequence[Connection], at: dt.datetime, using: str) -> list[
     ]
 
 
-def _each(sql: str, ids: Sequence[int], using: str) -> Iterator[tuple[Any, ...]]:
-    """Ask the same of every connection, many in one statement; it is made of numbers and our own words alone."""
-    words = {"table": Binding._meta.db_table, "limit": COUNTED, "stuck": ", ".join(f"'{each.value}'" for each in STUCK)}
-    for start in range(0, len(ids), CHUNK):
-        parts = [sql.format(id=int(pk), **words) for pk in ids[start : start + CHUNK]]
-        with connections[using].cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(parts))
-            yield from cursor.fetchall()
+def _counts(found: Sequence[Heap], kind: str) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for heap in found:
+        if heap.kind == kind:
+            counts[heap.state] += heap.count
+    return {state: min(count, COUNTED) for state, count in counts.items()}
 
 
-def _moment(value: Any) -> dt.datetime:
-    """Return a time as the database gave it; SQLite gives text."""
-    at: dt.datetime = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+def _oldest(found: Sequence[Heap]) -> dt.datetime | None:
+    return min((heap.since for heap in found if heap.kind == "due" and heap.since is not None), default=None)
 
 
 def _age_s(then: dt.datetime | None, at: dt.datetime) -> float | None:

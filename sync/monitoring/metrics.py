@@ -17,7 +17,8 @@ from prometheus_client.registry import Collector
 from sync.models import STUCK, Incident, IncidentState, State
 from sync.models.database import alias
 from sync.models.minute import APPLIED_BUCKETS, BOUNDS_MS, CALL_BUCKETS
-from sync.monitoring.gauges import COUNTED, Gauges, Standing, gauges
+from sync.monitoring.gauges import ConnectionGauges, Gauges, gauges
+from sync.monitoring.heaps import COUNTED
 from sync.monitoring.totals import totals
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -53,7 +54,7 @@ class Level:
 
     name: str
     help: str
-    value: Callable[[Standing], float | None]
+    value: Callable[[ConnectionGauges], float | None]
 
 
 LEVELS = (
@@ -131,7 +132,7 @@ def _histograms(names: Mapping[int, str], counted: Mapping[int, Total]) -> Itera
 
 def _buckets(counts: Sequence[float]) -> list[tuple[str, float]]:
     """Return cumulative counts by upper bound in seconds, as Prometheus has them."""
-    bounds = [f"{bound / 1000:g}" for bound in BOUNDS_MS]
+    bounds = [repr(round(bound / 1000, 9)) for bound in BOUNDS_MS]
     found, so_far = [], 0.0
     for bound, count in zip([*bounds, "+Inf"], counts, strict=True):
         so_far += count
@@ -139,7 +140,7 @@ def _buckets(counts: Sequence[float]) -> list[tuple[str, float]]:
     return found
 
 
-def _levels(standings: Sequence[Standing]) -> Iterator[Metric]:
+def _levels(standings: Sequence[ConnectionGauges]) -> Iterator[Metric]:
     for level in LEVELS:
         family = GaugeMetricFamily(level.name, level.help, labels=CONNECTION)
         for one in standings:

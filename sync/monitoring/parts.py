@@ -121,8 +121,20 @@ def _select() -> float:
 
 def alive(found: Pulse) -> dict[str, Part]:
     """Return how workers and beat are."""
-    workers = Part(status="up", names=tuple(found.workers))
-    if not found.workers:
-        workers = Part(status="down", code="no_worker", error="no worker answers", names=())
-    beat = Part(status="up") if found.beat_alive else Part(status="down", code="no_beat", error="beat sends no sweep")
-    return {"workers": workers, "beat": beat}
+    beats = {True: Part(status="up"), None: Part(status="unknown", code="no_worker", error="no worker could tell")}
+    beat = beats.get(found.beat) or Part(status="down", code="no_beat", error="no sweep came by a message for long")
+    return {"workers": _workers(found), "beat": beat}
+
+
+def _workers(found: Pulse) -> Part:
+    if found.workers:
+        return Part(status="up", names=found.workers)
+    if found.working:  # one that is busy answers late
+        return Part(status="up", names=())
+    unasked = found.workers is None
+    return Part(
+        status="down",
+        code="not_asked" if unasked else "no_worker",
+        error="the broker cannot be asked, and nobody sweeps" if unasked else "no worker answers",
+        names=(),
+    )

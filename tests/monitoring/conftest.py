@@ -25,6 +25,11 @@ def _fresh_clients() -> Iterator[None]:
     forget()
 
 
+@pytest.fixture(autouse=True)
+def _no_static_files(settings: Any) -> None:
+    settings.STATIC_ROOT = None  # WhiteNoise warns of a directory that collectstatic never made
+
+
 @pytest.fixture
 def connection(db: None) -> Connection:
     """A connection that nobody registered: counting does not care."""

@@ -11,7 +11,7 @@ from sync import conf
 from sync.models import Connection, RuleKind
 from sync.monitoring.alerts.rules import Rule, for_connection
 from sync.monitoring.figures import Figures, figures
-from sync.monitoring.gauges import Gauges, Standing, gauges
+from sync.monitoring.gauges import ConnectionGauges, Gauges, gauges
 from sync.monitoring.pulse import pulse
 
 BEFORE_DAYS = (1, 2, 3, 7, 14, 21)
@@ -57,7 +57,7 @@ def readings(rules: Iterable[Rule]) -> list[Reading]:
     """Return what each rule sees now."""
     rules = list(rules)
     alive = any(rule.kind == RuleKind.NO_WORKER for rule in rules)
-    seen = Seen(gauges(), bool(pulse().workers) if alive else True)
+    seen = Seen(gauges(), pulse().working if alive else True)
     found = [_of_system(rule, seen) for rule in rules if rule.of_system]
     for standing in seen.gauges.standings:
         for rule in for_connection(rules, standing.connection.pk):
@@ -79,14 +79,14 @@ def _of_system(rule: Rule, seen: Seen) -> Reading:
 Measured = tuple[float | None, str]
 
 
-def _oldest_unsent(rule: Rule, standing: Standing, seen: Seen) -> Measured:  # noqa: ARG001 - all measures are called alike
+def _oldest_unsent(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # noqa: ARG001 - all measures are called alike
     age_s = standing.oldest_unsent_s
     if standing.connection.paused:  # the pause is what is told of
         return None, ""
     return age_s, "" if age_s is None else f"the oldest unsent change is {_span(age_s)} old"
 
 
-def _failure_share(rule: Rule, standing: Standing, seen: Seen) -> Measured:
+def _failure_share(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:
     found = seen.figures(rule.window_s).get(standing.connection.pk)
     if found is None or found.success_share is None:
         return None, ""
@@ -97,23 +97,23 @@ def _failure_share(rule: Rule, standing: Standing, seen: Seen) -> Measured:
     return share, f"{share:.0%} of {ended} calls failed within {_span(rule.window_s)}"
 
 
-def _dead_letters(rule: Rule, standing: Standing, seen: Seen) -> Measured:  # noqa: ARG001 - as above
+def _dead_letters(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # noqa: ARG001 - as above
     count = sum(standing.dead.values())
     return float(count), f"{count} objects are dead letters" if count != 1 else "one object is a dead letter"
 
 
-def _paused(rule: Rule, standing: Standing, seen: Seen) -> Measured:  # noqa: ARG001 - as above
+def _paused(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # noqa: ARG001 - as above
     row = standing.connection
     return (1.0, f"paused: {row.paused_reason}" if row.paused_reason else "paused") if row.paused else (None, "")
 
 
-def _gate_shut(rule: Rule, standing: Standing, seen: Seen) -> Measured:  # noqa: ARG001 - as above
+def _gate_shut(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # noqa: ARG001 - as above
     if standing.shut_s is None or standing.connection.paused:
         return None, ""
     return 1.0, f"the gate is shut: {standing.shut_reason}" if standing.shut_reason else "the gate is shut"
 
 
-def _deviation(rule: Rule, standing: Standing, seen: Seen) -> Measured:
+def _deviation(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:
     pk = standing.connection.pk
     if standing.connection.paused:
         return None, ""
@@ -127,7 +127,7 @@ def _deviation(rule: Rule, standing: Standing, seen: Seen) -> Measured:
     return factor, f"{calls} calls within {_span(rule.window_s)}, where {usual:.0f} are usual at this time"
 
 
-MEASURES: Mapping[str, Callable[[Rule, Standing, Seen], Measured]] = {
+MEASURES: Mapping[str, Callable[[Rule, ConnectionGauges, Seen], Measured]] = {
     RuleKind.OLDEST_UNSENT: _oldest_unsent,
     RuleKind.FAILURE_SHARE: _failure_share,
     RuleKind.DEAD_LETTERS: _dead_letters,
