@@ -75,7 +75,7 @@ class KeysetChangeList(ChangeList):
     def _leading(self) -> dict[str, Any]:
         """The filter that an index answers in the order of ids, none where there is none."""
         given = {name: values[-1] for name, values in self.get_filters_params().items() if len(values) == 1}
-        name = self.model_admin.leading(given)
+        name = self.model_admin.leading(given) if isinstance(self.model_admin, KeysetAdmin) else ""
         return {name: given[name]} if name else {}
 
     def _edge(self, start: int | None, *, upwards: bool) -> int | None:

@@ -10,6 +10,7 @@ RESYNC = "crudsync.resync_binding"
 REVEAL = "crudsync.reveal_binding"
 SECRETS = "crudsync.manage_secrets"
 PAUSE = "crudsync.pause_connection"
+CHANGE = "crudsync.change_connection"
 
 
 def may(request: HttpRequest, permission: str) -> bool:
