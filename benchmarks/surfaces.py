@@ -31,7 +31,9 @@ NONE = (403, 405)
 """What nobody gets, not even a superuser (nobody adds an operation), and what only takes POSTs."""
 
 
-def run(bindings: int = 1_000_000, operations: int = 5_000_000, rounds: int = 20, here: bool = False) -> dict[str, Any]:
+def run(
+    bindings: int = 1_000_000, operations: int = 5_000_000, rounds: int = 20, here: bool = False, only: str = ""
+) -> dict[str, Any]:
     """Measure and return the figures.
 
     Args:
@@ -39,10 +41,11 @@ def run(bindings: int = 1_000_000, operations: int = 5_000_000, rounds: int = 20
         operations: of the large database.
         rounds: how often each page is asked.
         here: ask the database of the settings alone, as it is.
+        only: pages with this in their name.
     """
     if here:
         _ready()
-        return told(asked(rounds), {}, {})
+        return told(asked(rounds, only), {}, {})
     with stage(remote=False, DJANGO_SETTINGS_MODULE="project.settings", LOG_LEVEL="ERROR"):
         from sync import registry
 
@@ -50,9 +53,9 @@ def run(bindings: int = 1_000_000, operations: int = 5_000_000, rounds: int = 20
         registry.connection("shop")
         took = {"small": _fill("small", **SMALL), "large": _fill("large", bindings=bindings, operations=operations)}
         _use("small")
-        few = asked(1)
+        few = asked(1, only)
         _use("large")
-        found = asked(rounds)
+        found = asked(rounds, only)
         _use("postgres")
     return told(found, few, took["large"])
 
@@ -73,7 +76,7 @@ def told(found: Mapping[str, Any], few: Mapping[str, Any], took: Mapping[str, An
     }
 
 
-def asked(rounds: int) -> dict[str, dict[str, float]]:
+def asked(rounds: int, only: str = "") -> dict[str, dict[str, float]]:
     """Ask every page so often, and return its 95th percentile, its slowest and its most queries, by name."""
     from django.contrib.auth import get_user_model
     from django.test import Client
@@ -85,7 +88,7 @@ def asked(rounds: int) -> dict[str, dict[str, float]]:
     warnings.filterwarnings("ignore", "No directory at")  # WhiteNoise, where no static files were collected
     client = Client(SERVER_NAME=HOST)
     client.force_login(user)
-    waiting = addresses.pages(user)
+    waiting = [page for page in addresses.pages(user) if only in page.name]
     seen = {addresses.kind_of(page) for page in waiting}
     found: dict[str, dict[str, float]] = {}
     while waiting:
@@ -94,7 +97,7 @@ def asked(rounds: int) -> dict[str, dict[str, float]]:
         if not first:
             continue
         found[page.name] = _times([_get(client, page.url)[1] for _ in range(rounds)], first)
-        waiting.extend(addresses.linked(page, body, seen))
+        waiting.extend(page for page in addresses.linked(page, body, seen) if only in page.name)
         if deep := _deepest(client, page.url, body):
             name = f"{page.name} (deep)"
             found[name] = _times([_get(client, deep)[1] for _ in range(rounds)], _get(client, deep)[1])
@@ -201,9 +204,10 @@ def main() -> None:
     parser.add_argument("--operations", type=int, default=5_000_000)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--here", action="store_true", help="ask the database of the settings, as it is")
+    parser.add_argument("--only", default="", help="pages with this in their name")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    figures = run(given.bindings, given.operations, given.rounds, given.here)
+    figures = run(given.bindings, given.operations, given.rounds, given.here, given.only)
     if given.json:
         show(figures, as_json=True)
         return

@@ -95,6 +95,7 @@ class Binding(models.Model):
                 condition=models.Q(state__in=["held", "in_doubt", "dead"]),
             ),
             models.Index(fields=["model", "object_id"], name="crudsync_binding_model"),
+            models.Index(fields=["state", "id"], name="crudsync_binding_state", condition=~models.Q(state="synced")),
             models.Index(
                 fields=["cause", "id"], name="crudsync_binding_cause", condition=models.Q(cause__isnull=False)
             ),
