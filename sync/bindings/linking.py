@@ -110,7 +110,7 @@ def as_claimed(binding: Binding) -> Claimed:
 
 def _made(binding: Binding) -> Binding:
     """The binding's row; a new one is not due, and nobody sees it before the tie is made."""
-    if binding.pk is not None:
+    if not binding._state.adding:
         return binding
     key = {"connection_id": binding.connection_id, "object_type": binding.object_type, "object_id": binding.object_id}
     return Binding.objects.using(alias()).get_or_create(**key, defaults={"model": binding.model})[0]

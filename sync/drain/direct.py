@@ -241,6 +241,7 @@ def _claim(unit: Any, verb: Verb, object_id: str, lease_s: float) -> Claimed:
         model=model_label(unit.spec.model),
         lane=Lane.LIVE,
         wanted=WANTED[verb],
+        actor=getattr(unit, "asked_by", "")[:150],
     )
     return bindings.claim_one(row, lease_s)
 

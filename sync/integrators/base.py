@@ -34,7 +34,8 @@ class BaseIntegrator:
     RetryPolicy), ``timeout_s``, ``connect_s`` (seconds), ``threads``, ``user_agent``; ``name`` is the class's own,
     without ``Integrator``, in snake case. ``rate_headers`` names the headers by which the remote speaks of its limit:
     they teach the limiter. ``probe_path`` is what a test of the connection reads, relative to the base URL; by default
-    one row of the first object type's listing. Older packages of this shape also set ``absolute_url`` (the base URL),
+    one row of the first object type's listing. ``web_url`` is the address of an object's page at the remote, for
+    people (see ``sync.integrators.web``). Older packages of this shape also set ``absolute_url`` (the base URL),
     ``secret_key`` and ``header_rate_limit_attr`` (the header of an answer whose value ends up in ``.rate_limit``).
 
     Args:
@@ -55,6 +56,7 @@ class BaseIntegrator:
     max_threads: ClassVar[int | None] = None
     user_agent: ClassVar[str | None] = None
     probe_path: ClassVar[str | None] = None
+    web_url: ClassVar[str] = ""
 
     _class_headers: ClassVar[Mapping[str, str]] = {}
 

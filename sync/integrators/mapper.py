@@ -31,9 +31,9 @@ Step = Callable[[Any, dict[str, Any], Mapping[str, Any]], None]
 class Mapper(Protocol):
     """How rows of one object type become payloads.
 
-    ``keys`` leads from a model field's name to its key in the payload, ``inward_keys`` from that of one which is written
-    back to its key in the answer; ``parents`` are the foreign keys sent as remote
-    ids, ``many`` the many-to-many fields sent as lists of them; ``inward``: some fields are written back.
+    ``keys`` leads from a model field's name to its key in the payload, ``inward_keys`` from that of a field which is
+    written back to its key in the answer. ``parents`` are the foreign keys sent as remote ids, ``many`` the
+    many-to-many fields sent as lists of them; ``inward``: some fields are written back.
     """
 
     keys: Mapping[str, str]

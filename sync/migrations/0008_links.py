@@ -25,9 +25,13 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "bindings",
             },
         ),
-        migrations.AlterField(
-            model_name="operation",
-            name="verb",
-            field=models.CharField(choices=[(name, name) for name in VERBS], max_length=10),
+        migrations.SeparateDatabaseAndState(  # what a column may say is no matter of the database
+            state_operations=[
+                migrations.AlterField(
+                    model_name="operation",
+                    name="verb",
+                    field=models.CharField(choices=[(name, name) for name in VERBS], max_length=10),
+                )
+            ]
         ),
     ]

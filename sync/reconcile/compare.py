@@ -141,13 +141,10 @@ def _verdict(mine: Any, before: Any, after: Any, now: Any, *, known: bool, gone:
 
 
 def _inward(entry: Inward, answered: Mapping[str, Any] | None) -> Compared:
-    if entry.theirs is MISSING:
-        verdict = Verdict.NOT_SHOWN
-    else:
-        verdict = Verdict.SAME if entry.same else Verdict.THEIRS
+    verdict = Verdict.SAME if entry.same else Verdict.THEIRS
     return Compared(
         name=entry.name,
-        verdict=verdict,
+        verdict=Verdict.NOT_SHOWN if entry.theirs is MISSING else verdict,
         direction="in",
         ours=entry.ours,
         answered=(answered or {}).get(entry.name, MISSING),

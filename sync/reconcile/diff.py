@@ -149,8 +149,8 @@ def diff(
     known_id = remote_id or binding.remote_id
     try:
         plan = _planned(binding)
-    except ConfigurationError as error:
-        return Diff(binding=binding, remote_id=known_id, trouble=Trouble.WRONG, error=error)
+    except ConfigurationError as wrong:
+        return Diff(binding=binding, remote_id=known_id, trouble=Trouble.WRONG, error=wrong)
     unit = _speaker(binding, plan)
     found, trouble, error = _looked(unit, known_id, wait_s, budget_s)
     pairs, more = _compared(binding, plan, unit, found, fresh=remote_id is not None)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError
 
-from sync import bindings, operations, registry
-from sync.drain import rows
+from sync import bindings, operations
 from sync.exceptions import LinkRefused
 from sync.models import Binding, Connection
 from sync.models.database import alias
 from sync.models.identity import object_id_of
 from sync.registry import model_label
 from sync.resync.resync import ring
+from sync.resync.scope import NO_ROW, left_out
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -47,9 +47,9 @@ def follows(spec: ObjectTypeSpec) -> Follows:
 def unlink(binding: Binding, actor: str, reason: str) -> str:
     """Forget which remote object a local one is. Nothing is deleted there, and nothing is sent.
 
-    The object is held until it is saved again, or asked for. **That save creates a new object there**, unless the remote
-    refuses the double and the old one is found by its natural key or external id (see :func:`follows`). A change that
-    was waiting is not sent before that either.
+    The object is held until it is saved again, or asked for. **That save creates a new object there**, unless the
+    remote refuses the double and the old one is found by its natural key or external id (see :func:`follows`). A change
+    that was waiting is not sent before that either.
 
     Args:
         binding: the object's.
@@ -137,18 +137,13 @@ def binding_of(instance: Model, connection: Connection, object_type: str) -> Bin
 
 def _check_scope(binding: Binding) -> None:
     """Refuse what is not meant for the account: a worker would delete it there."""
-    integrator: Any = registry.get(binding.connection.integrator)
-    unit = integrator(binding.object_type, None, binding.connection)  # refuses an unknown type
-    found = rows.read(unit.spec, [binding.object_id])
-    instance = found.get(binding.object_id)
-    if instance is None:
-        raise LinkRefused("the object is no longer here", code="no_row")
-    scope, raised = rows.in_scope(unit.spec, found)
-    names = unit.route(instance) if not raised else ()
-    if binding.object_id not in scope or (names is not None and binding.connection.name not in names):
+    why = left_out(binding.connection, binding.object_type, binding.object_id)
+    if why == NO_ROW:
+        raise LinkRefused("the object is no longer here", code=why)
+    if why:
         raise LinkRefused(
             f"this {binding.object_type} is not meant for {binding.connection}: it would be deleted there",
-            code="not_in_scope",
+            code=why,
             hint="see sync_when and route() of its integrator",
         )
 

@@ -19,9 +19,10 @@ from sync.integrators import CrudIntegrator, ObjectType
 from sync.models import Binding, Connection, Gate, Operation
 from sync.models.clock import now
 from sync.reconcile import Diff, Trouble, Verdict, diff
-from sync.testing import Delivered, Remote
+from sync.testing import Delivered, Remote, SandboxServer, redirected
 from sync.testing.plugin import captured, deliver, sandbox, sandbox_options  # noqa: F401 - fixtures
 from sync.types import RateLimit
+from tests.servers.redis import RedisServer
 
 pytestmark = pytest.mark.django_db
 
@@ -183,14 +184,20 @@ def test_a_paused_connection_asks_nothing(product: Product, sandbox: Remote) -> 
     assert len(sandbox.calls("products")) == calls
 
 
-def test_it_counts_against_the_rate_limit(product: Product, sandbox: Remote, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ShopIntegrator, "rate_limit", RateLimit(1, per=60))
-    Connection.objects.update(updated_at=now())  # clients are made anew
-    assert diff(bound(product), wait_s=0.05).trouble is Trouble.NONE
-    found = diff(bound(product), wait_s=0.05)
-    assert (found.trouble, type(found.error)) == (Trouble.LIMITED, RateLimitExceeded)
-    assert found.retry_after_s is not None
-    assert found.retry_after_s > 1
+def test_without_a_token_nothing_is_asked_and_it_says_when_there_will_be_one(
+    redis_server: RedisServer, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(ShopIntegrator, "rate_limit", RateLimit(1, per=60))  # a bucket that nobody knows is empty
+    category = Category.objects.create(name="Tools", slug="tools")
+    with SandboxServer() as server, redirected(server.url):
+        remote = Remote(server.url)
+        there = remote.add("categories", name="Tools", slug="tools")
+        row = Binding(connection=registry.connection("shop"), object_type="category", object_id=str(category.pk))
+        found = diff(row, remote_id=str(there["id"]), wait_s=0.05)
+        assert (found.trouble, type(found.error)) == (Trouble.LIMITED, RateLimitExceeded)
+        assert found.retry_after_s is not None
+        assert found.retry_after_s > 1
+        assert remote.calls("categories") == []
 
 
 def test_an_object_out_of_scope_is_told_as_such(sandbox: Remote, deliver: Deliver) -> None:
