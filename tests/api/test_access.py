@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from rest_framework.test import APIClient
 from examples.shop.models import Category, Customer, Order, Product
 from sync.models import Binding, Cause, Change, Connection, Kind, Operation, State
 from tests.api.conftest import ROOT
+from tests.house.test_documents import DOCS, table
 
 CANARY = "canary-4c1e"
 SECRET = "s3cret-9a77"
@@ -186,6 +188,21 @@ def test_every_address_of_both_apis_has_a_door() -> None:
                 start = f"/{prefix}{str(pattern.pattern).lstrip('^')}".split("(?P")[0].rstrip("$")
                 found |= {(method, start) for method in actions if method != "head"}
     assert {(method, start) for method, start in found} == known
+
+
+def test_the_reference_lists_every_address_with_what_it_needs() -> None:
+    rows = table(DOCS / "reference" / "api.md", 3)
+    listed = {(row[0], row[1].strip("`"), row[2].replace("`", "")) for row in rows if row[0] in ("GET", "POST")}
+    ours = [door for door in DOORS if door.url.startswith(ROOT)]
+    expected = {
+        (
+            door.method.upper(),
+            re.sub(r"{\w+\.pk}", "{id}", door.url.removeprefix(ROOT)),
+            ", ".join(door.needs) or "to be signed in",
+        )
+        for door in ours
+    }
+    assert listed == expected
 
 
 def _apis() -> Iterator[tuple[str, Any]]:

@@ -13,13 +13,14 @@ from rest_framework import exceptions as drf
 from rest_framework.test import APIClient
 
 from sync import exceptions
-from sync.api import throttling
+from sync.api import refusals, throttling
 from sync.api.errors import exception_handler
 from sync.api.refusals import TypedError
 from sync.api.unknown import server_error
 from sync.exceptions import CrudSyncError
 from sync.models import Binding
 from tests.api.conftest import ROOT
+from tests.house.test_documents import DOCS, table
 
 KEYS = ["code", "correlation_id", "details", "error", "field_errors", "status_code"]
 SECRET = "password=hunter2-4711"
@@ -231,6 +232,11 @@ def test_each_error_of_ours_has_its_status_and_what_is_inside_stays_there(kind: 
     assert answer.data["code"] == kind.code
     assert ("the words of it" in answer.data["error"]) == (expected != 500)
     assert answer.data["details"].get("hint", "") == (kind.hint if expected != 500 else "")
+
+
+def test_the_reference_lists_the_status_of_each_error_of_ours() -> None:
+    listed = [(int(row[0]), row[1].strip("`")) for row in table(DOCS / "reference" / "api.md", 2)[2:]]
+    assert listed == [(status, kind.__name__) for kind, status in refusals.STATUSES]
 
 
 def test_when_to_come_back_is_told_of_our_own_limits_and_of_the_remote_s() -> None:
