@@ -17,10 +17,9 @@ from sync.api.asked import Asked, ModeBody, Noted, ReasonBody, Replay, ResyncBod
 from sync.api.audit import note
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
-from sync.api.filters import RowFilter
+from sync.api.filters import RowFilter, WholeNumber, YesNo
 from sync.api.rows import Payload, RowSerializer
 from sync.models import STUCK, Binding, Connection, State
-from sync.models.identity import LARGEST
 from sync.monitoring.permissions import IGNORE, REPLAY, RESYNC
 from sync.monitoring.search import bindings_named, object_types
 from sync.resync import again
@@ -51,22 +50,18 @@ class BindingFilter(RowFilter):
         help_text="The local or the remote id, whole; end it with `*` to find those that begin with it, a thousand at "
         "the most.",
     )
-    connection = django_filters.NumberFilter(
-        field_name="connection_id", min_value=0, max_value=LARGEST, help_text="Id of the connection."
-    )
+    connection = WholeNumber(field_name="connection_id", help_text="Id of the connection.")
     integrator = django_filters.CharFilter(max_length=100, method="by_integrator", help_text="Name of the integrator.")
     model = django_filters.CharFilter(max_length=200, method="by_model", help_text="`app.model`.")
     object_type = django_filters.CharFilter(max_length=100, help_text="Name of the object type.")
     object_id = django_filters.CharFilter(max_length=200, method="by_object_id", help_text="The local primary key.")
     remote_id = django_filters.CharFilter(max_length=500, method="by_remote_id", help_text="The id at the remote.")
-    cause = django_filters.NumberFilter(
-        field_name="cause_id", min_value=0, max_value=LARGEST, help_text="Id of the dead letter's cause."
-    )
+    cause = WholeNumber(field_name="cause_id", help_text="Id of the dead letter's cause.")
     state = django_filters.ChoiceFilter(choices=State.choices, method="by_state", help_text="Where it stands.")
     code = django_filters.CharFilter(max_length=50, help_text="The stable word of its reason.")
-    dead = django_filters.BooleanFilter(method="by_letter", help_text="Only dead letters, or only the others.")
-    ignored = django_filters.BooleanFilter(method="by_ignored", help_text="Only ignored ones, or only the others.")
-    due = django_filters.BooleanFilter(method="by_due", help_text="Only what is to be sent, or only the others.")
+    dead = YesNo(method="by_letter", help_text="Only dead letters, or only the others.")
+    ignored = YesNo(method="by_ignored", help_text="Only ignored ones, or only the others.")
+    due = YesNo(method="by_due", help_text="Only what is to be sent, or only the others.")
     actor = django_filters.CharFilter(max_length=150, help_text="Who changed it last, with the reason, as shown.")
     unsent_before = django_filters.IsoDateTimeFilter(
         field_name="dirty_since", lookup_expr="lt", help_text="Only what has been unsent since before then."

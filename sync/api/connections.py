@@ -16,7 +16,7 @@ from sync.api.asked import PauseBody
 from sync.api.audit import note
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
-from sync.api.filters import RowFilter
+from sync.api.filters import RowFilter, YesNo
 from sync.api.rows import RowSerializer
 from sync.http.redact import safe_url
 from sync.models import Connection
@@ -39,7 +39,7 @@ class ConnectionFilter(RowFilter):
 
     integrator = django_filters.CharFilter(max_length=100, help_text="Name of the integrator.")
     name = django_filters.CharFilter(max_length=100, help_text="Name of the account.")
-    paused = django_filters.BooleanFilter(help_text="Only those that are paused, or only the others.")
+    paused = YesNo(help_text="Only those that are paused, or only the others.")
 
 
 class ConnectionSerializer(RowSerializer):

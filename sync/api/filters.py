@@ -9,12 +9,46 @@ import difflib
 from typing import Any, ClassVar
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 
+from sync.models.identity import LARGEST
+
 PAGING = ("cursor", "page_size", "ordering")
+WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class YesNoField(forms.Field):
+    """``true`` or ``false``; anything else is refused, where Django's own field takes it for no answer."""
+
+    def to_python(self, value: Any) -> bool | None:
+        """Return what was said, None where nothing was."""
+        if value in (None, ""):
+            return None
+        if value not in WORDS:
+            raise forms.ValidationError("Give true or false.", code="invalid")
+        return WORDS[value]
+
+
+class YesNo(django_filters.BooleanFilter):  # type: ignore[misc]  # it ships no types
+    """By yes or no."""
+
+    field_class = YesNoField
+
+
+class WholeNumber(django_filters.NumberFilter):  # type: ignore[misc]  # it ships no types
+    """By a whole number, as ids and statuses are."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *args: Any, max_value: int = LARGEST, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=0, max_value=max_value, **kwargs)
+        words = kwargs.get("help_text", "")
+        extend_schema_field({"type": "integer", "minimum": 0, "maximum": max_value, "description": words})(self)
 
 
 class RowFilter(django_filters.FilterSet):  # type: ignore[misc]  # it ships no types

@@ -19,7 +19,7 @@ from sync.api.base import ReadOnlyViewSet
 from sync.api.bindings import VIEW as VIEW_BINDING
 from sync.api.bindings import replayed
 from sync.api.describing import described
-from sync.api.filters import RowFilter
+from sync.api.filters import RowFilter, WholeNumber
 from sync.api.rows import Payload, RowSerializer
 from sync.deadletters.groups import COUNTED, holding
 from sync.models import Cause
@@ -41,7 +41,7 @@ class CauseFilter(RowFilter):
     )
     integrator = django_filters.CharFilter(max_length=100, help_text="Name of the integrator.")
     code = django_filters.CharFilter(max_length=50, help_text="The stable word.")
-    status_code = django_filters.NumberFilter(min_value=0, max_value=999, help_text="HTTP status; 0: no answer.")
+    status_code = WholeNumber(max_value=999, help_text="HTTP status; 0: no answer.")
     field = django_filters.CharFilter(max_length=100, help_text="The field that the remote names.")
 
     walked = frozenset(("search", "letters", "integrator", "code", "status_code", "field"))

@@ -12,10 +12,9 @@ from rest_framework import serializers
 from sync.api.base import ReadOnlyViewSet
 from sync.api.bindings import FOUND
 from sync.api.describing import described
-from sync.api.filters import RowFilter
+from sync.api.filters import RowFilter, WholeNumber
 from sync.api.rows import Payload, RowSerializer
 from sync.models import Operation, Status
-from sync.models.identity import LARGEST
 from sync.monitoring.search import bindings_named
 from sync.types import Verb
 
@@ -33,17 +32,13 @@ class OperationFilter(RowFilter):
         method="by_either_id",
         help_text="The object's local or remote id, whole; end it with `*` to find those that begin with it.",
     )
-    connection = django_filters.NumberFilter(
-        field_name="connection_id", min_value=0, max_value=LARGEST, help_text="Id of the connection."
-    )
-    binding = django_filters.NumberFilter(
-        field_name="binding_id", min_value=0, max_value=LARGEST, help_text="Id of the binding."
-    )
+    connection = WholeNumber(field_name="connection_id", help_text="Id of the connection.")
+    binding = WholeNumber(field_name="binding_id", help_text="Id of the binding.")
     started_after = django_filters.IsoDateTimeFilter(method="from_then", help_text="Only those begun then or later.")
     started_before = django_filters.IsoDateTimeFilter(method="until_then", help_text="Only those begun before then.")
     status = django_filters.ChoiceFilter(choices=Status.choices, help_text="How it ended.")
     verb = django_filters.ChoiceFilter(choices=[(v.value, v.value) for v in Verb], help_text="What was done.")
-    status_code = django_filters.NumberFilter(min_value=0, max_value=999, help_text="HTTP status; 0: no answer.")
+    status_code = WholeNumber(max_value=999, help_text="HTTP status; 0: no answer.")
     code = django_filters.CharFilter(max_length=50, help_text="The stable word of what came of it.")
     object_type = django_filters.CharFilter(max_length=100, help_text="Name of the object type.")
     actor = django_filters.CharFilter(max_length=150, help_text="Who caused it, with the reason, as shown.")

@@ -32,7 +32,12 @@ class JsonBody(JSONParser):
         if not raw.strip():
             return {}
         try:
-            return json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+            value = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+            if b"\\ud" in raw or b"\\uD" in raw:
+                json.dumps(value, ensure_ascii=False).encode()  # half a character has no place in any answer, nor row
+            return value
+        except UnicodeEncodeError:
+            raise ParseError("The body holds half a character.") from None
         except UnicodeDecodeError:
             raise ParseError("The body is not UTF-8.") from None
         except (ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from sync.api.base import Ours
 from sync.api.describing import described
 
 NAMES = {
-    "status": "status-list",
+    "status": "status",
     "connections": "connection-list",
     "bindings": "binding-list",
     "operations": "operation-list",
@@ -45,9 +45,9 @@ class Root(_Serializer):
 class RootViewSet(Ours, ViewSet):
     """The root of the API."""
 
-    needs = {"list": ()}
+    needs = {"retrieve": ()}
 
     @described(summary="What there is", tags=["status"], responses={200: Root}, operation_id="crudsync_v1_retrieve")
-    def list(self, request: Any) -> Response:
+    def retrieve(self, request: Any) -> Response:
         """Tell the addresses to whoever is signed in."""
         return Response({name: reverse(f"crudsync-api:{view}", request=request) for name, view in NAMES.items()})

@@ -62,7 +62,7 @@ class Status(_Serializer):
 class StatusViewSet(Ours, ViewSet):
     """The summary for whoever has only curl."""
 
-    needs = {"list": (VIEW_CONNECTION,)}
+    needs = {"retrieve": (VIEW_CONNECTION,)}
 
     @described(
         summary="How everything stands",
@@ -70,7 +70,7 @@ class StatusViewSet(Ours, ViewSet):
         responses={200: Status},
         operation_id="crudsync_v1_status_retrieve",
     )
-    def list(self, request: Any) -> Response:
+    def retrieve(self, request: Any) -> Response:
         """Tell what waits, what is stuck and who sweeps, per account; seven queries at any size."""
         refuse_unknown(request, [])
         rows = list(Connection.objects.select_related("gate").defer("credentials")[: AT_MOST + 1])

@@ -18,7 +18,6 @@ from sync.api.unknown import unknown
 app_name = "crudsync-api"
 
 router = SimpleRouter()
-router.register("status", StatusViewSet, basename="status")
 router.register("connections", ConnectionViewSet, basename="connection")
 router.register("bindings", BindingViewSet, basename="binding")
 router.register("operations", OperationViewSet, basename="operation")
@@ -26,7 +25,8 @@ router.register("dead-letters", CauseViewSet, basename="deadletter")
 router.register("changes", ChangeViewSet, basename="change")
 
 urlpatterns = [
-    path("", RootViewSet.as_view({"get": "list"}), name="root"),
+    path("", RootViewSet.as_view({"get": "retrieve"}), name="root"),
+    path("status/", StatusViewSet.as_view({"get": "retrieve"}), name="status"),
     path("schema/", DocumentView.as_view(), name="schema"),
     path("docs/", DocumentPage.as_view(), name="docs"),
     *router.urls,

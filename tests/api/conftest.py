@@ -22,6 +22,12 @@ __all__ = ["_uncaptured", "category", "connection", "products"]
 ROOT = "/api/crudsync/v1/"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("chaos") and "chaos" not in (config.option.markexpr or ""):
+            item.add_marker(pytest.mark.skip(reason="long: run pytest -m chaos"))
+
+
 @pytest.fixture(autouse=True)
 def _counted_anew(db: None, settings: Any) -> None:
     settings.STATIC_ROOT = None  # WhiteNoise warns of a directory that collectstatic never made
