@@ -8,7 +8,7 @@ VERBS = ("create", "update", "delete", "read", "lookup", "list", "unlink", "adop
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crudsync", "0004_dead_letter_index")]
+    dependencies = [("crudsync", "0006_alerts")]
 
     operations = [
         migrations.AlterModelOptions(

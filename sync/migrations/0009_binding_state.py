@@ -10,7 +10,7 @@ from sync.migrations._beside_writers import AddIndexBesideWriters
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("crudsync", "0004_dead_letter_index")]
+    dependencies = [("crudsync", "0008_links")]
 
     operations = [
         AddIndexBesideWriters(
