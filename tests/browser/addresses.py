@@ -3,66 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 from django.apps import apps
-from django.urls import URLPattern, get_resolver
 
 from tests.browser.stage import Site
+from tests.surfaces import routes as known
 
-URLCONF = "project.urls"
 DJANGOS = re.compile(
     r"^admin/("
-    r"auth/|django_celery_|"  # other applications' rows
-    r"login/|logout/|password_change/|jsi18n/|autocomplete/|r/|"  # Django's own, or not pages
-    r"\(\?P<url>|\^?\(\?P<app_label>|"  # what catches the rest; the lists of applications
-    r"\w+/\w+/<path:object_id>/(history/|delete/)?$|"  # a redirect; pages that are Django's throughout
-    r"crudsync/(binding|cause|change|operation)/add/|"  # refused to everybody
+    r"\w+/\w+/<object_id>/(history|delete)/$|"  # Django's throughout
+    r"crudsync/(binding|cause|change|dashboard|incident|operation)/add/|"  # refused to everybody
+    r"crudsync/dashboard/.|"  # the same
+    r"crudsync/connection/<connection_id>/(open|resume|reseal|test)/|"  # buttons
     r"shop/(?!product/)"  # a product's pages, of other rows
-    r")"
+    r")|^api/.*<|^api/shop/|^api/crudsync/v1/(?!docs/)|^api/$"  # for programs
 )
 """Addresses whose pages are not ours, or no pages, by how they begin."""
 
-PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
-LADEN = {
+PARAMETER = re.compile(r"([\w-]+)/<(\w+)>")
+TYPE = "<object_type>"
+FULLEST = {
     "crudsync_binding": "SELECT id FROM crudsync_binding ORDER BY cause_id IS NULL, id",
-    "crudsync_binding_doubt": "SELECT id FROM crudsync_binding WHERE state = 'in_doubt'",
     "crudsync_operation": "SELECT id FROM crudsync_operation ORDER BY status = 'succeeded', id DESC",
+    "shop_product": "SELECT object_id FROM crudsync_binding WHERE object_type = 'product' ORDER BY cause_id IS NULL, id",
 }
-"""Which row is looked at, where the first would show too little: by table, or by the name of an address."""
+"""Which row is looked at, where the first would show too little."""
+
+LADEN = {
+    "/doubt/": "SELECT id FROM crudsync_binding WHERE state = 'in_doubt'",
+    "/adopt/": "SELECT object_id FROM crudsync_binding WHERE state = 'in_doubt'",
+}
+"""The same, by how an address ends."""
 
 
-def routes() -> dict[str, str]:
-    """Return our addresses, each with its name; an address without a name is its own."""
-    found = {route: name for route, name in _walk(get_resolver(URLCONF), "") if not DJANGOS.match(route)}
-    return dict(sorted(found.items()))
+def routes() -> list[str]:
+    """Return the addresses of our pages; parameters are named ``<so>``."""
+    return [route for route in known.routes() if not DJANGOS.match(route)]
 
 
-def filled(route: str, name: str, site: Site) -> str | None:
-    """Return an address with the key of a row in each of its parameters, None where there is no such row.
+def filled(route: str, site: Site) -> str:
+    """Return an address with the key of a row in each of its parameters; ``0`` where there is no such row.
 
     Args:
         route: as the site has it.
-        name: of it.
         site: whose rows are looked at.
     """
-    if not PARAMETER.search(route):
-        return f"{site.url}{route}"
-    table = _table(route)
-    key = site.value(LADEN.get(name) or LADEN.get(table) or f"SELECT id FROM {table} ORDER BY id")
-    return None if key is None else f"{site.url}{PARAMETER.sub(str(key), route)}"
+    laden = next((sql for end, sql in LADEN.items() if route.endswith(end)), "")
+
+    def key(found: re.Match[str]) -> str:
+        segment, parameter = found.groups()
+        table = "crudsync_connection" if parameter == "connection_id" else _table(route)
+        own = "" if parameter == "connection_id" else laden
+        return f"{segment}/{site.value(own or FULLEST.get(table) or f'SELECT id FROM {table} ORDER BY id') or 0}"
+
+    return f"{site.url}{PARAMETER.sub(key, route).replace(TYPE, 'product')}"
 
 
 def _table(route: str) -> str:
     _, label, model, *_ = route.split("/")
     return apps.get_model(label, model)._meta.db_table
-
-
-def _walk(resolver: Any, before: str) -> Iterator[tuple[str, str]]:
-    for each in resolver.url_patterns:
-        route = before + str(each.pattern).removeprefix("^").removesuffix("$")
-        if isinstance(each, URLPattern):
-            yield route, each.name or route
-        else:
-            yield from _walk(each, route)

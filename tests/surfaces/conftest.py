@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,10 +15,11 @@ from django.utils import timezone
 
 from examples.shop.models import Category, Customer, Order, Product, Tag
 from sync import registry
-from sync.models import Binding, Cause, Change, Connection, Kind, Operation, State
+from sync.models import AlertRule, Binding, Cause, Change, Connection, Gate, Incident, Kind, Operation, State
+from sync.models.alert import RuleKind
 from sync.secrets import seal
 from tests.shop_rows import _uncaptured
-from tests.surfaces.stage import CANARY, SECRET, Stage
+from tests.surfaces.stage import CANARY, SECRET, TOKEN, Stage
 
 __all__ = ["_uncaptured"]
 
@@ -25,6 +27,7 @@ __all__ = ["_uncaptured"]
 @pytest.fixture(autouse=True)
 def _counted_anew(db: None, settings: Any) -> None:
     settings.STATIC_ROOT = None  # WhiteNoise warns of a directory that collectstatic never made
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "monitor_token": TOKEN}
     cache.clear()  # what throttles counted
 
 
@@ -49,6 +52,8 @@ def stage(connection: Connection) -> Stage:
     bound = {"connection": connection, "object_type": "product", "model": "shop.product"}
     payloads = {"sent": body, "seen": body, "intent": body, "snapshot": body}
     binding = Binding.objects.create(object_id=str(product.pk), state=State.HELD, cause=cause, **payloads, **bound)
+    tied = Product.objects.create(category=category, name="Axe", sku="axe-1", price="1.00")
+    Binding.objects.create(object_id=str(tied.pk), remote_id="r-9", **bound)
     return Stage(
         binding=binding,
         doubtful=Binding.objects.create(
@@ -72,12 +77,24 @@ def stage(connection: Connection) -> Stage:
         ),
         connection=connection,
         unused=Connection.objects.create(integrator="shop", name="berlin"),
+        shut=_shut(),
         product=product,
+        tied=tied,
         category=category,
         customer=customer,
         order=Order.objects.create(customer=customer, number="o-1", total="9.50"),
         tag=Tag.objects.create(name="new"),
+        alertrule=AlertRule.objects.create(name="old-changes", kind=RuleKind.OLDEST_UNSENT),
+        incident=Incident.objects.create(key="x", theme="backlog", title="Changes are old", began_at=at),
     )
+
+
+def _shut() -> Connection:
+    row = Connection.objects.create(
+        integrator="gone", name="rome", paused=True, credentials=seal({"token": SECRET}), options={}
+    )
+    Gate.objects.create(connection=row, blocked_until=timezone.now() + dt.timedelta(hours=1))
+    return row
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from examples.shop.models import Category, Customer, Order, Product
-from sync.models import Binding, Connection, State
+from sync.models import AlertRule, Binding, Connection, Gate, State
 from sync.secrets import open_sealed
 from sync.types import Wanted
 from tests.surfaces.stage import Stage
@@ -85,6 +87,14 @@ def _gone(model: Any, name: str) -> Done:
     return lambda stage: not model.objects.filter(pk=getattr(stage, name).pk).exists()
 
 
+def _resumed(stage: Stage) -> bool:
+    return not Connection.objects.get(pk=stage.shut.pk).paused
+
+
+def _logged(words: str) -> Done:
+    return lambda stage: LogEntry.objects.filter(change_message__contains=words).exists()
+
+
 def _token(stage: Stage) -> bool:
     return open_sealed(Connection.objects.get(pk=stage.connection.pk).credentials) == {"token": "t"}
 
@@ -142,6 +152,27 @@ ENGINE = {
         data=chosen("resume_selected", "connection"),
         before=_pause,
     ),
+    "pause an account": Deed(call=ACCOUNTS + "<connection_id>/pause/", needs=PAUSE, done=_account(paused=True)),
+    "resume an account": Deed(call=ACCOUNTS + "<connection_id>/resume/", needs=PAUSE, done=_resumed),
+    "open a gate": Deed(
+        call=ACCOUNTS + "<connection_id>/open/",
+        needs=PAUSE,
+        done=lambda stage: not Gate.objects.filter(connection=stage.shut, blocked_until__gt=timezone.now()).exists(),
+    ),
+    "set limits": Deed(
+        call=ACCOUNTS + "<connection_id>/limits/",
+        needs=("change_connection",),
+        done=_account(drains=3),
+        data={"drains": "3", "window-TOTAL_FORMS": "0", "window-INITIAL_FORMS": "0"},
+    ),
+    "test an account": Deed(
+        call=ACCOUNTS + "<connection_id>/test/", needs=("change_connection",), done=_logged("tested: refused")
+    ),
+    "seal credentials anew": Deed(
+        call=ACCOUNTS + "<connection_id>/reseal/",
+        needs=("view_connection", "manage_secrets"),
+        done=_logged("credentials sealed under the newest key"),
+    ),
     "edit an account": Deed(
         call=ACCOUNTS + "<object_id>/change/", needs=("change_connection",), done=_account(drains=2), data=ACCOUNT
     ),
@@ -159,13 +190,60 @@ ENGINE = {
     ),
 }
 
+RULES = "POST /admin/crudsync/alertrule/"
+RULE = {"name": "late", "kind": "oldest_unsent", "threshold": "1", "channels": "[]"}
+RULE |= dict.fromkeys(("for_s", "quiet_s", "renotify_s", "window_s", "least"), "60")
+ALERTS = {
+    "add a rule": Deed(
+        call=RULES + "add/",
+        needs=("add_alertrule",),
+        done=lambda stage: AlertRule.objects.filter(name="late").exists(),
+        data=RULE,
+    ),
+    "edit a rule": Deed(
+        call=RULES + "<object_id>/change/",
+        needs=("change_alertrule",),
+        done=lambda stage: AlertRule.objects.filter(pk=stage.alertrule.pk, name="late").exists(),
+        data=RULE,
+    ),
+    "remove a rule": Deed(
+        call=RULES + "<object_id>/delete/",
+        needs=("delete_alertrule",),
+        done=_gone(AlertRule, "alertrule"),
+        data={"post": "yes"},
+    ),
+}
+
+LIST = "POST /admin/shop/product/"
+ONE = LIST + "<object_id>/crudsync/<connection_id>/<object_type>/"
+ASK, HIDE, LINK = (("view_product", f"{verb}_binding") for verb in ("resync", "ignore", "link"))
 OWN = {
     "resync an object of one's own": Deed(
-        call="POST /admin/shop/product/<object_id>/crudsync/",
-        needs=("change_product",),
-        done=PUSHED,
-        data={"_push": "1"},
+        call=LIST + "<object_id>/crudsync/", needs=ASK, done=PUSHED, data={"_push": "1"}
     ),
+    "pull an object of one's own": Deed(
+        call=LIST + "<object_id>/crudsync/", needs=ASK, done=VERIFIED, data={"_verify": "1"}
+    ),
+    "push an object of one's own": Deed(
+        call=LIST + "<object_id>/crudsync/", needs=ASK, done=_logged("pushed now"), data={"_now": "1"}
+    ),
+    "ignore an object of one's own": Deed(call=ONE + "ignore/", needs=HIDE, done=_ignored, data=REASON),
+    "adopt for an object of one's own": Deed(
+        call=ONE + "adopt/",
+        needs=LINK,
+        done=lambda stage: Binding.objects.get(pk=stage.binding.pk).remote_id == "r-10",
+        data={"remote_id": "r-10", "looked": "r-10", "_adopt": "1"},
+    ),
+    "unlink an object of one's own": Deed(
+        call=ONE + "unlink/",
+        needs=LINK,
+        done=lambda stage: Binding.objects.get(object_id=str(stage.tied.pk)).remote_id is None,
+        data={"reason": "merged"},
+    ),
+    "resync one's own": Deed(call=LIST, needs=ASK, done=PUSHED, data=chosen("crudsync_resync", "product")),
+    "pull one's own": Deed(call=LIST, needs=ASK, done=VERIFIED, data=chosen("crudsync_pull", "product")),
+    "push one's own": Deed(call=LIST, needs=ASK, done=_logged("pushed now"), data=chosen("crudsync_push", "product")),
+    "ignore one's own": Deed(call=LIST, needs=HIDE, done=_ignored, data=chosen("crudsync_ignore", "product", **REASON)),
 }
 
 V1 = "POST /api/crudsync/v1/"
@@ -193,8 +271,11 @@ PROGRAMS = {
         before=_ignore,
     ),
     "pause an account": Deed(call=V1 + "connections/<pk>/pause/", needs=PAUSE, done=_account(paused=True)),
-    "resume an account": Deed(
-        call=V1 + "connections/<pk>/resume/", needs=PAUSE, done=_account(paused=False), before=_pause
+    "resume an account": Deed(call=V1 + "connections/<pk>/resume/", needs=PAUSE, done=_resumed),
+    "test an account": Deed(
+        call=V1 + "connections/<pk>/test/",
+        needs=("view_connection", "change_connection"),
+        done=_logged("tested: paused"),
     ),
 }
 
@@ -255,6 +336,7 @@ SYNCED = {
 
 DEEDS = {
     **ENGINE,
+    **ALERTS,
     **OWN,
     **{f"by program: {name}": deed for name, deed in {**PROGRAMS, **_shop(), **SYNCED}.items()},
 }

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.test import Client
+from django.test import Client, RequestFactory
 
+from examples.shop.models import Product
 from sync.models import Binding, Connection
 from tests.surfaces import routes
 from tests.surfaces.deeds import ACCOUNT, DEEDS, Deed
-from tests.surfaces.stage import CANARY, SECRET, Stage
-from tests.surfaces.table import NOBODY, OPEN, SEEN, STAFF
+from tests.surfaces.stage import CANARY, SECRET, TOKEN, Stage
+from tests.surfaces.table import ALIKE, BUTTONS, NOBODY, OPEN, SEEN, STAFF
 
 Person = Callable[..., Client]
 Everything = Callable[..., list[str]]
@@ -48,7 +49,9 @@ def test_a_page_for_the_staff_is_shown_to_nobody_else_whatever_they_may(
 
 @pytest.mark.parametrize("call", ALLOWED)
 def test_it_is_shown_to_whoever_has_its_permissions_and_no_more(call: str, person: Person, stage: Stage) -> None:
-    assert person(*ALLOWED[call], staff=call in STAFF).get(address(call, stage)).status_code == 200
+    answer = person(*ALLOWED[call], staff=call in STAFF).get(address(call, stage), follow=True)
+    assert answer.status_code == 200
+    assert "/login/" not in answer.request["PATH_INFO"]
 
 
 @pytest.mark.parametrize("call", [call for call, needs in ALLOWED.items() if needs])
@@ -67,7 +70,18 @@ def test_rows_with_one_writer_are_added_and_removed_by_nobody(call: str, admin_c
 
 @pytest.mark.parametrize("route", OPEN)
 def test_an_open_address_tells_everybody_the_same(route: str, client: Client) -> None:
-    assert client.get(route).status_code == OPEN[route]
+    assert client.get(route).status_code in OPEN[route]
+
+
+def test_the_metrics_are_for_the_staff_and_for_whoever_has_the_token(client: Client) -> None:
+    assert client.get("/crudsync/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert client.get("/crudsync/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+@pytest.mark.parametrize("call", BUTTONS)
+def test_a_button_shows_nothing(call: str, admin_client: Client, person: Person, stage: Stage) -> None:
+    assert admin_client.get(address(call, stage)).status_code == 405
+    assert refused(person().get(address(call, stage)))
 
 
 # --- what is hidden from those who may see ---------------------------------------------------------------------------
@@ -79,6 +93,7 @@ REVEALING = {
     "GET /admin/crudsync/operation/<object_id>/change/",
     "GET /admin/shop/product/<object_id>/change/",
     "GET /admin/shop/product/<object_id>/crudsync/",
+    "GET /admin/shop/product/<object_id>/crudsync/<connection_id>/<object_type>/diff/",
     "GET /api/crudsync/v1/bindings/<pk>/",
     "GET /api/crudsync/v1/changes/<pk>/",
     "GET /api/crudsync/v1/dead-letters/<pk>/",
@@ -125,21 +140,12 @@ def test_a_deed_is_done_by_whoever_has_its_permissions_alone_and_logged(
     assert LogEntry.objects.exists() is deed.logged
 
 
-@pytest.mark.parametrize(
-    ("values", "needs"),
-    [
-        ({"base_url": "https://elsewhere.shop.test/"}, "manage_secrets"),
-        ({"paused": "on", "paused_reason": "a holiday"}, "pause_connection"),
-    ],
-)
-def test_the_form_of_an_account_changes_no_more_than_ones_verbs_allow(
-    values: dict[str, str], needs: str, person: Person, stage: Stage
-) -> None:
-    wanted: dict[str, Any] = {"paused": True} if "paused" in values else values
+def test_where_calls_go_is_changed_by_whoever_may_set_credentials_alone(person: Person, stage: Stage) -> None:
+    values = {"base_url": "https://elsewhere.shop.test/"}
     deed = Deed(
         call="POST /admin/crudsync/connection/<object_id>/change/",
-        needs=("change_connection", needs),
-        done=lambda stage: Connection.objects.filter(pk=stage.connection.pk, **wanted).exists(),
+        needs=("change_connection", "manage_secrets"),
+        done=lambda stage: Connection.objects.filter(pk=stage.connection.pk, **values).exists(),
         data={**ACCOUNT, **values},
     )
     assert not deed.do(person("change_connection"), stage)
@@ -151,24 +157,25 @@ def test_the_form_of_an_account_changes_no_more_than_ones_verbs_allow(
 
 
 def test_every_address_of_the_site_is_in_the_table() -> None:
-    known = {*SEEN, *(deed.call for deed in DEEDS.values()), *UNDONE}
+    known = {*SEEN, *BUTTONS, *ALIKE, *(deed.call for deed in DEEDS.values()), *UNDONE}
     asked = [call for call in routes.calls() if call.partition(" ")[2] not in OPEN]
     assert [call for call in asked if call not in known] == []
     assert [call for call in known if call.startswith("GET") and call not in asked] == []
 
 
-UNDONE = {
-    "POST /api/crudsync/v1/connections/<pk>/test/",  # below: it asks a remote
-    *(f"POST /api/shop/{place}/<pk>/sync/" for place in ("categories", "customers", "orders")),  # as products
-}
-"""Deeds that the table of deeds does not do."""
+UNDONE = {f"POST /api/shop/{place}/<pk>/sync/" for place in ("categories", "customers", "orders")}
+"""As a product's."""
 
 
-def test_every_action_of_our_pages_is_in_the_table() -> None:
+def test_every_action_of_our_pages_is_in_the_table(rf: RequestFactory, admin_user: Any) -> None:
     known = {deed.data.get("action") for deed in DEEDS.values()}
     ours = [each for each in admin.site._registry.values() if type(each).__module__.startswith("sync.admin")]
-    assert len(ours) == 5
+    assert len(ours) == 8
     assert {str(name) for each in ours for name in each.actions or ()} <= known
+    request = rf.get("/")
+    request.user = admin_user
+    product: Any = admin.site._registry[Product]
+    assert set(product.crudsync_actions(request)) <= known
 
 
 def test_every_permission_that_we_declare_is_needed_somewhere() -> None:
