@@ -13,10 +13,10 @@ DJANGOS = re.compile(
     r"^admin/("
     r"\w+/\w+/<object_id>/(history|delete)/$|"  # Django's throughout
     r"crudsync/(binding|cause|change|dashboard|incident|operation)/add/|"  # refused to everybody
-    r"crudsync/dashboard/.|"  # the same
+    r"crudsync/dashboard/|"  # leads to the dashboard
     r"crudsync/connection/<connection_id>/(open|resume|reseal|test)/|"  # buttons
     r"shop/(?!product/)"  # a product's pages, of other rows
-    r")|^api/.*<|^api/shop/|^api/crudsync/v1/(?!docs/)|^api/$"  # for programs
+    r")|^api/"  # for programs; the page about it is Swagger UI's
 )
 """Addresses whose pages are not ours, or no pages, by how they begin."""
 
@@ -25,7 +25,7 @@ TYPE = "<object_type>"
 FULLEST = {
     "crudsync_binding": "SELECT id FROM crudsync_binding ORDER BY cause_id IS NULL, id",
     "crudsync_operation": "SELECT id FROM crudsync_operation ORDER BY status = 'succeeded', id DESC",
-    "shop_product": "SELECT object_id FROM crudsync_binding WHERE object_type = 'product' ORDER BY cause_id IS NULL, id",
+    "shop_product": "SELECT object_id FROM crudsync_binding WHERE object_type = 'product' ORDER BY cause_id IS NULL",
 }
 """Which row is looked at, where the first would show too little."""
 

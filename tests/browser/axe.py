@@ -21,11 +21,14 @@ DJANGOS: dict[str, tuple[str, ...]] = {
 """By rule, the admin's own elements that break it, as Django 5.2 has them. None of ours stands inside them."""
 
 RUN = """async () => {
-    document.getAnimations().forEach(one => one.finish());  // a colour on its way is none to be read
+    for (const one of document.getAnimations()) {  // a colour on its way is none to be read
+        if (one.effect.getComputedTiming().endTime < Infinity) one.finish();
+    }
     const {violations} = await axe.run(document, {resultTypes: ["violations"], preload: false});
     return violations.map(({id, impact, help, nodes}) => ({
         id, impact, help,
-        nodes: nodes.map(node => ({target: node.target.join(" "), html: node.html.slice(0, 160)})),
+        nodes: nodes.map(({target, html, failureSummary}) => (
+            {target: target.join(" "), html: html.slice(0, 160), why: failureSummary})),
     }));
 }"""
 
@@ -35,7 +38,7 @@ def violations(page: Page) -> list[str]:
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(SCRIPT)  # through the debugger: the page's policy lets no other script in
     return [
-        f"{found['id']} ({found['impact']}: {found['help']}): {node['target']}: {node['html']}"
+        f"{found['id']} ({found['impact']}: {found['help']}): {node['target']}: {node['html']}: {node['why']}"
         for found in page.evaluate(RUN)
         if found["impact"] in GRAVE
         for node in found["nodes"]
