@@ -1,23 +1,33 @@
 """All rows, a file per row. Who writes which is in the architecture page; nobody else does."""
 
+from sync.models.alert import AlertRule, Incident, IncidentState, Notice, RuleKind
 from sync.models.binding import STUCK, Binding, State
 from sync.models.cause import Cause
 from sync.models.change import Change, Kind
 from sync.models.connection import Connection
 from sync.models.gate import Gate, Slot, Sweep
+from sync.models.minute import Minute
 from sync.models.operation import Operation, Status
+from sync.models.total import Total
 
 __all__ = [
     "STUCK",
+    "AlertRule",
     "Binding",
     "Cause",
     "Change",
     "Connection",
     "Gate",
+    "Incident",
+    "IncidentState",
     "Kind",
+    "Minute",
+    "Notice",
     "Operation",
+    "RuleKind",
     "Slot",
     "State",
     "Status",
     "Sweep",
+    "Total",
 ]

@@ -1,1 +1,1 @@
-"""How delivery stands, for people and machines: probes, health, metrics, alerts."""
+"""How delivery does: counters per minute, where all stands now, who is alive; probes, health, metrics, alerts."""
