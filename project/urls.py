@@ -13,4 +13,5 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", include("sync.monitoring.urls")),
+    path("crudsync/", include("sync.dashboard.urls")),
 ]

@@ -5,6 +5,7 @@ from sync.admin.binding import BindingAdmin
 from sync.admin.cause import CauseAdmin
 from sync.admin.change import ChangeAdmin
 from sync.admin.connection import ConnectionAdmin
+from sync.admin.dashboard import DashboardAdmin
 from sync.admin.mixin import SyncAdminMixin
 from sync.admin.operation import OperationAdmin
 
@@ -14,6 +15,7 @@ __all__ = [
     "CauseAdmin",
     "ChangeAdmin",
     "ConnectionAdmin",
+    "DashboardAdmin",
     "IncidentAdmin",
     "OperationAdmin",
     "SyncAdminMixin",

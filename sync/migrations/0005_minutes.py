@@ -107,4 +107,18 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('at', 'connection'), name='crudsync_minute_unique')],
             },
         ),
+        migrations.CreateModel(
+            name='Dashboard',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'dashboard',
+                'verbose_name_plural': 'dashboard',
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('crudsync.connection',),
+        ),
     ]

@@ -4,7 +4,7 @@ from sync.models.alert import AlertRule, Incident, IncidentState, Notice, RuleKi
 from sync.models.binding import STUCK, Binding, State
 from sync.models.cause import Cause
 from sync.models.change import Change, Kind
-from sync.models.connection import Connection
+from sync.models.connection import Connection, Dashboard
 from sync.models.gate import Gate, Slot, Sweep
 from sync.models.minute import Minute
 from sync.models.operation import Operation, Status
@@ -17,6 +17,7 @@ __all__ = [
     "Cause",
     "Change",
     "Connection",
+    "Dashboard",
     "Gate",
     "Incident",
     "IncidentState",
