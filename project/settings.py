@@ -152,6 +152,7 @@ for _name, _read in {
     "window_s": env.float,
     "settle_s": env.float,
     "sweep_s": env.float,
+    "roll_up_s": env.float,
     "timeout_s": env.float,
     "connect_s": env.float,
     "rest_s": env.float,

@@ -38,6 +38,7 @@ class Settings:
         window_s: how long after a claim its objects may still be sent.
         settle_s: added to the end of a lease for recording.
         sweep_s: interval of the sweep.
+        roll_up_s: interval in which operations are counted, minute by minute.
         timeout_s: total deadline of one call.
         connect_s: deadline of connecting.
         max_bytes: cap on a decoded answer.
@@ -50,6 +51,7 @@ class Settings:
         wait_s: how long a verb called directly waits for a token.
         keep_operations_days: age at which prune removes operations.
         keep_changes_days: age at which prune removes changes that nobody took.
+        keep_minutes_days: age at which prune removes the counters of a minute.
         ping_pong_limit: an object that was sent so often in a row only because of what came of the send before is held.
         ping_pong_window_s: how far back that is counted.
         reconcile_stop_share: a reconciliation that finds a larger share different stops.
@@ -71,6 +73,7 @@ class Settings:
     window_s: float = 5.0
     settle_s: float = 5.0
     sweep_s: float = 5.0
+    roll_up_s: float = 15.0
     timeout_s: float = 10.0
     connect_s: float = 3.0
     max_bytes: int = 10 * 1024 * 1024
@@ -82,6 +85,7 @@ class Settings:
     wait_s: float = 1.0
     keep_operations_days: float = 30.0
     keep_changes_days: float = 7.0
+    keep_minutes_days: float = 30.0
     ping_pong_limit: int = 10
     ping_pong_window_s: float = 3600.0
     reconcile_stop_share: float = 0.2

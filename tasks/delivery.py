@@ -13,6 +13,7 @@ from sync import drain as draining
 from sync.drain import slots
 from sync.drain.sweep import sweep_if_overdue
 from sync.exceptions import CrudSyncError, DrainFailed
+from sync.monitoring.rollup import roll_up_if_overdue
 
 from .options import OPTIONS, time_limit_s
 from .records import keep
@@ -53,12 +54,23 @@ def drain(
 def sweep(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
     """Take in what is waiting, and ring for whatever is due."""
     strange(self, more, unknown)
-    return dataclasses.asdict(draining.sweep())
+    report = draining.sweep(scheduled=True)
+    _roll_up_if_overdue()
+    return dataclasses.asdict(report)
 
 
 def _sweep_if_overdue() -> None:
     """Where beat is dead, whatever a drain comes to: others wait for this."""
     try:
-        sweep_if_overdue()
+        if sweep_if_overdue() is None:
+            return
     except Exception:  # the drain's own outcome is what the task tells
         logger.exception("the sweep after a drain failed")
+    _roll_up_if_overdue()
+
+
+def _roll_up_if_overdue() -> None:
+    try:
+        roll_up_if_overdue()
+    except Exception:  # counters may be late; what is to be sent may not
+        logger.exception("the counters of the last minutes were not rolled up")

@@ -1,4 +1,4 @@
-"""Retention as a Celery task."""
+"""Retention, and the counters of each minute, as Celery tasks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from celery import Task, shared_task
 
 from sync import bindings, conf, deadletters, operations, outbox
 from sync.models.database import alias
+from sync.monitoring import rollup
 from sync.registry.integrators import labels
 
 from .options import OPTIONS
@@ -22,7 +23,7 @@ DAY_S = 86_400.0
 
 @shared_task(bind=True, name="crudsync.prune", **OPTIONS)
 def prune(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
-    """Remove operations, changes that nobody took, bindings of vanished objects and causes of no letter, by age."""
+    """Remove by age: operations, minutes, changes that nobody took, bindings of what vanished, causes of no letter."""
     strange(self, more, unknown)
     settings = conf.current()
     if not settings.enabled:
@@ -32,6 +33,7 @@ def prune(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
         logger.warning("%s changes of models that no worker here knows were removed", changes)
     result = {
         "operations": operations.prune(settings.keep_operations_days * DAY_S),
+        "minutes": rollup.prune(settings.keep_minutes_days * DAY_S),
         "changes": changes,
         "bindings": bindings.prune(settings.keep_operations_days * DAY_S),
         "letters": deadletters.adopt(),
@@ -40,3 +42,11 @@ def prune(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
     if any(result.values()):
         keep(self, result)
     return result
+
+
+@shared_task(bind=True, name="crudsync.roll_up", **OPTIONS)
+def roll_up(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
+    """Count what happened in the last minutes."""
+    strange(self, more, unknown)
+    rolled = rollup.roll_up()
+    return {} if rolled is None else {"rows": rolled.rows, "behind_s": rolled.behind_s}

@@ -28,6 +28,7 @@ def schedule(
     sweep_s = math.ceil(sweep_s or _sweep_s())  # django-celery-beat keeps whole seconds: half a one would be none
     return {
         "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": EXPIRES_S}},
+        "crudsync.roll_up": {"task": "crudsync.roll_up", "schedule": _roll_up_s(), "options": {"expires": EXPIRES_S}},
         "crudsync.reconcile": {"task": "crudsync.reconcile", "schedule": reconcile_every},
         "crudsync.prune": {"task": "crudsync.prune", "schedule": timedelta(days=1)},
     }
@@ -35,3 +36,7 @@ def schedule(
 
 def _sweep_s() -> float:
     return conf.current().sweep_s if conf.ready() else conf.Settings().sweep_s
+
+
+def _roll_up_s() -> int:
+    return math.ceil(conf.current().roll_up_s if conf.ready() else conf.Settings().roll_up_s)

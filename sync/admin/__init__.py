@@ -4,7 +4,16 @@ from sync.admin.binding import BindingAdmin
 from sync.admin.cause import CauseAdmin
 from sync.admin.change import ChangeAdmin
 from sync.admin.connection import ConnectionAdmin
+from sync.admin.dashboard import DashboardAdmin
 from sync.admin.mixin import SyncAdminMixin
 from sync.admin.operation import OperationAdmin
 
-__all__ = ["BindingAdmin", "CauseAdmin", "ChangeAdmin", "ConnectionAdmin", "OperationAdmin", "SyncAdminMixin"]
+__all__ = [
+    "BindingAdmin",
+    "CauseAdmin",
+    "ChangeAdmin",
+    "ConnectionAdmin",
+    "DashboardAdmin",
+    "OperationAdmin",
+    "SyncAdminMixin",
+]

@@ -22,9 +22,9 @@ from sync.admin.letters import LetterActions
 from sync.admin.permissions import REVEAL, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.deadletters.groups import holding
-from sync.management.report import shown
 from sync.models import Binding, Cause
 from sync.models.database import alias
+from sync.monitoring.standing import shown
 
 OBJECTS = 50
 FIRST = show.at("first_seen", _("first seen"))

@@ -22,8 +22,8 @@ from sync.admin.forms import ConnectionForm, CredentialForm
 from sync.admin.permissions import PAUSE, SECRETS, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.exceptions import SecretError
-from sync.management.report import report, shown
 from sync.models import Binding, Connection, Gate
+from sync.monitoring.standing import report, shown
 from sync.resync import ring
 from sync.resync.pausing import pause, resume
 from sync.secrets import open_sealed

@@ -110,6 +110,11 @@ class Settlement:
     again: bool = True
     cause: int | None = None
 
+    @property
+    def clean(self) -> bool:
+        """Whether what was asked until the claim is at the remote: the object is dirty no longer."""
+        return self.synced and (self.due_s is None or self.state in ("synced", "absent"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:

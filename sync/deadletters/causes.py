@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import Error, connections, transaction
 from django.db.models import Exists, F, OuterRef
 
+from sync.deadletters import minutes
 from sync.deadletters.trouble import LONGEST_EXAMPLE, Kind, Trouble, kind_of
 from sync.models import Binding, Cause, Connection
 from sync.models.clock import now
@@ -89,14 +91,17 @@ def _record(troubles: Sequence[Trouble]) -> list[int | None]:
         times = seen[kind.fingerprint].times if kind.fingerprint in seen else 0
         example = _printable(trouble.example or trouble.message)
         seen[kind.fingerprint] = Seen(kind=kind, example=example, times=times + 1)
-    ids = _ids(seen, using)
+    stuck = Counter(trouble.connection_id for trouble in troubles if trouble.connection_id in integrators)
+    ids = _ids(seen, stuck, using)
     return [ids.get(kind.fingerprint) for kind in kinds]
 
 
-def _ids(seen: Mapping[str, Seen], using: str) -> dict[str, int]:
+def _ids(seen: Mapping[str, Seen], stuck: Mapping[int, int], using: str) -> dict[str, int]:
     try:
         with transaction.atomic(using=using):
-            return _counted(seen, using)
+            found = _counted(seen, using)
+            minutes.count(stuck, using)
+            return found
     except Error as error:  # somebody holds one of them: the letters are opened all the same
         logger.warning("causes were not counted: %s", type(error).__name__)
     with transaction.atomic(using=using):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +16,7 @@ from sync.drain.decide import LATE_DELETE, Action
 from sync.drain.intent import Intent
 from sync.drain.plan import Plan, changes
 from sync.operations import Started
-from sync.types import Call, Request, Verb
+from sync.types import Call, Grant, Request, Verb
 
 VERBS = {
     Action.CREATE: Verb.CREATE,
@@ -84,8 +87,22 @@ def doubt(before: str, verb: str) -> str:
     return before if verb == "update" and before in ("delete", LATE_DELETE) else verb
 
 
-def journal(item: Attempt, request: Request, task_id: str) -> Started:
-    """Return the operation that is committed before the send."""
+def journal(items: Sequence[Attempt], request: Request, task_id: str, grant: Grant) -> list[Started]:
+    """Return the operations of one call, which are committed before the send; the first has its token.
+
+    Args:
+        items: what is sent with it.
+        request: how.
+        task_id: id of the Celery task.
+        grant: its token.
+    """
+    limited = grant.until != math.inf
+    waited_ms = 1000 * max(grant.at - time.monotonic(), 0.0) if limited else None
+    first, *others = items
+    return [_entry(first, request, task_id, waited_ms), *(_entry(item, request, task_id, None) for item in others)]
+
+
+def _entry(item: Attempt, request: Request, task_id: str, waited_ms: float | None) -> Started:
     claim = item.plan.claim
     body = request.body
     return Started(
@@ -104,4 +121,5 @@ def journal(item: Attempt, request: Request, task_id: str) -> Started:
         request=excerpt(body) if body else "",
         actor=claim.actor,
         task_id=task_id,
+        waited_ms=waited_ms,
     )

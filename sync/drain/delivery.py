@@ -247,10 +247,13 @@ class Delivery:
                 self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
             except Exception as error:  # noqa: BLE001 - a hook of the host's
                 self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
-        items = [(item, each.request) for each in ready for item in each.parcel.attempts]
-        started = [attempts.journal(item, request, self.task_id) for item, request in items]
-        marks = [attempts.mark(item) for item, _ in items]
-        if items:
+        started = [
+            row
+            for each in ready
+            for row in attempts.journal(each.parcel.attempts, each.request, self.task_id, each.grant)
+        ]
+        marks = [attempts.mark(item) for each in ready for item in each.parcel.attempts]
+        if started:
             self._journaling = True
             self._journal.write(
                 lambda: journal(started, marks, deadline=self.lease_end), lambda written: self._send(ready, *written)

@@ -201,6 +201,8 @@ def _finished(result: Result, settled: set[int], applied: dict[int, Settlement])
         return replace(result.finished, status=Status.STALE, code=result.finished.code or "lease_lost")
     if applied[claim.id].code == "duplicate_remote":
         return replace(result.finished, code="duplicate_remote", detail=applied[claim.id].detail)
+    if applied[claim.id].clean:
+        return replace(result.finished, dirty_since=claim.dirty_since)
     return result.finished
 
 

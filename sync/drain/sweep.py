@@ -16,6 +16,9 @@ from sync.types import Lane
 
 NAME = "sweep"
 
+BEAT = "beat"
+"""When a sweep last came by a message: beat sends them, and workers as they start."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
@@ -25,12 +28,17 @@ class SweepReport:
     rung: tuple[int, ...] = ()
 
 
-def sweep() -> SweepReport:
-    """Take in what is waiting, and ring for whatever is due; any number may run at once."""
+def sweep(*, scheduled: bool = False) -> SweepReport:
+    """Take in what is waiting, and ring for whatever is due; any number may run at once.
+
+    Args:
+        scheduled: a message asked for it.
+    """
     if not conf.current().enabled:
         return SweepReport()
     using = alias()
-    Sweep.objects.using(using).update_or_create(name=NAME, defaults={"at": now(using)})
+    for name in (NAME, BEAT) if scheduled else (NAME,):
+        Sweep.objects.using(using).update_or_create(name=name, defaults={"at": now(using)})
     taken, _ = intake()
     at = now(using)  # after the intake: what it took in is due by now
     due = [connection.pk for connection in _open(at, using) if _has_due(connection.pk, at, using)]

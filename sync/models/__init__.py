@@ -3,8 +3,9 @@
 from sync.models.binding import STUCK, Binding, State
 from sync.models.cause import Cause
 from sync.models.change import Change, Kind
-from sync.models.connection import Connection
+from sync.models.connection import Connection, Dashboard
 from sync.models.gate import Gate, Slot, Sweep
+from sync.models.minute import Minute
 from sync.models.operation import Operation, Status
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "Cause",
     "Change",
     "Connection",
+    "Dashboard",
     "Gate",
     "Kind",
+    "Minute",
     "Operation",
     "Slot",
     "State",

@@ -37,3 +37,13 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.integrator}/{self.name}"
+
+
+class Dashboard(Connection):
+    """The dashboard's entry in the admin's index, on whatever site: it has no rows of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = _("dashboard")
+        verbose_name_plural = _("dashboard")

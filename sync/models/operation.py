@@ -25,7 +25,9 @@ class Operation(models.Model):
     """One attempt at one create, update, delete or look-up. Committed before the request is sent, completed after.
 
     ``duration_ms`` is the call's, ``body_hash`` the SHA-256 of what was sent, ``request`` and ``response`` are
-    redacted excerpts, ``task_id`` is that of the Celery task.
+    redacted excerpts, ``task_id`` is that of the Celery task. ``waited_ms`` is how long its token had still to
+    be waited for; null where no limit holds, and on all but the first object of a call for many. ``applied_ms`` is
+    set for the write that made an object synced: from the save to the settlement.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="operations", db_index=False)
@@ -55,6 +57,8 @@ class Operation(models.Model):
     detail = models.CharField(max_length=500, blank=True, default="")
     remote_id = models.CharField(max_length=500, null=True, blank=True)
     duration_ms = models.FloatField(null=True, blank=True)
+    waited_ms = models.FloatField(null=True, blank=True)
+    applied_ms = models.FloatField(null=True, blank=True)
     actor = models.CharField(max_length=150, blank=True, default="")
     task_id = models.CharField(max_length=64, blank=True, default="")
     started_at = models.DateTimeField()

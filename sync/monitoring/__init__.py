@@ -1,1 +1,1 @@
-"""How delivery stands, for people and machines: probes, health, metrics, alerts."""
+"""How delivery stands and does, for people and machines: probes, health, metrics, figures. Decides nothing."""

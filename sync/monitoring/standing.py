@@ -1,88 +1,124 @@
-"""How many objects wait or are stuck under each account: two bounded queries, however many accounts and objects."""
+"""How delivery stands now: a handful of bounded queries, however many connections and objects there are."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.db import connections
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-
-from sync.models import STUCK
+from sync import conf, registry
+from sync.models import Change, Connection, Sweep
+from sync.models.clock import now
 from sync.models.database import alias
+from sync.monitoring import heaps
+from sync.monitoring.heaps import Heap
 
-COUNTED = 10_000
-"""No count looks at more rows of an account than this: one that reaches it stands for more."""
-
-DUE = f"""SELECT connection_id, state, 0, count(*), min(dirty_since) FROM (
-    SELECT connection_id, state, dirty_since FROM crudsync_binding
-    WHERE connection_id = %s AND due_at IS NOT NULL LIMIT {COUNTED}
-) AS few GROUP BY connection_id, state"""  # noqa: S608 - a constant of ours
-
-LEFT = f"""SELECT connection_id, state, CASE WHEN ignored = '' THEN 0 ELSE 1 END, count(*), NULL FROM (
-    SELECT connection_id, state, ignored FROM crudsync_binding
-    WHERE connection_id = %s AND state = %s AND state IN ('held', 'in_doubt', 'dead') AND due_at IS NULL LIMIT {COUNTED}
-) AS few GROUP BY connection_id, state, CASE WHEN ignored = '' THEN 0 ELSE 1 END"""  # noqa: S608 - the same
+OVERDUE = 10
+"""A sweep older than so many intervals, with work waiting, means that nobody sweeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What waits and what is stuck under one account, each count at most ``COUNTED``.
+    """How one connection stands.
 
-    ``states`` are objects by state, of those that are due and those that are stuck; ``backlog`` those that are due now
-    or later; ``stuck`` those that wait for a person, without the ``ignored`` ones; ``oldest_unsent`` the time of the
-    oldest unsent change among those that were counted.
+    ``counts`` are objects by state, each at most ``COUNTED``; ``ignored`` those of them that are ignored dead letters,
+    ``stuck`` those that wait for a person; ``backlog`` those that are due now or later;
+    ``oldest_unsent_s`` the age in seconds of the oldest unsent change, among the first ``COUNTED`` of each lane.
     """
 
-    states: Mapping[str, int]
-    backlog: int = 0
-    stuck: int = 0
-    ignored: int = 0
-    oldest_unsent: dt.datetime | None = None
+    id: int
+    connection: str
+    registered: bool
+    paused: bool
+    paused_reason: str
+    blocked_until: dt.datetime | None
+    blocked_reason: str
+    counts: Mapping[str, int]
+    stuck: int
+    ignored: int
+    backlog: int
+    oldest_unsent_s: float | None
+
+    @property
+    def well(self) -> bool:
+        """Nothing waits for a person, and the gate is open. A pause was somebody's wish."""
+        return self.registered and not self.stuck and self.blocked_until is None
 
 
-def standings(connection_ids: Sequence[int]) -> dict[int, Standing]:
-    """Return how each of these accounts stands.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How everything stands. ``inbox`` is at most ``COUNTED``; ages are seconds."""
+
+    connections: Sequence[Standing]
+    inbox: int
+    oldest_change_s: float | None
+    last_sweep_s: float | None
+    swept: bool
+
+    @property
+    def well(self) -> bool:
+        """Whether no connection needs a person, and somebody sweeps."""
+        return self.swept and all(one.well for one in self.connections)
+
+
+def report(rows: Sequence[Connection], *, synced: bool = True) -> Report:
+    """Return how delivery stands.
 
     Args:
-        connection_ids: a hundred at the most: each is a part of the same two queries.
+        rows: connections, with their gates.
+        synced: count what is synced, too.
     """
     using = alias()
-    due = _read(using, [(DUE, [pk]) for pk in connection_ids])
-    left = _read(using, [(LEFT, [pk, state.value]) for pk in connection_ids for state in STUCK])
-    return {pk: _standing(due.get(pk, []), left.get(pk, [])) for pk in connection_ids}
-
-
-def _standing(due: Sequence[Any], left: Sequence[Any]) -> Standing:
-    states: Counter[str] = Counter()
-    for _, state, _, count, _ in (*due, *left):
-        states[state] += count
-    return Standing(
-        states={state: min(count, COUNTED) for state, count in sorted(states.items())},
-        backlog=sum(count for _, _, _, count, _ in due),
-        stuck=min(COUNTED, sum(count for _, _, ignored, count, _ in left if not ignored)),
-        ignored=min(COUNTED, sum(count for _, _, ignored, count, _ in left if ignored)),
-        oldest_unsent=min((moment for *_, since in due if (moment := _moment(since))), default=None),
+    at = now(using)
+    found = heaps.heaps([row.pk for row in rows], using, synced=synced)
+    standings = tuple(_standing(row, found.get(row.pk, ()), at) for row in rows)
+    changes = Change.objects.using(using)
+    oldest = changes.order_by("pk").values_list("created_at", flat=True).first()
+    last = Sweep.objects.using(using).filter(name="sweep").values_list("at", flat=True).first()
+    waiting = oldest is not None or any(one.backlog for one in standings)
+    return Report(
+        connections=standings,
+        inbox=changes.order_by()[: heaps.COUNTED].count() if oldest is not None else 0,
+        oldest_change_s=_age_s(oldest, at),
+        last_sweep_s=_age_s(last, at),
+        swept=not waiting or _recent(last, at),
     )
 
 
-def _read(using: str, parts: Sequence[tuple[str, list[Any]]]) -> dict[int, list[Any]]:
-    if not parts:
-        return {}
-    sql = " UNION ALL ".join(f"SELECT * FROM ({text}) AS part" for text, _ in parts)  # noqa: S608 - texts of ours
-    found: dict[int, list[Any]] = defaultdict(list)
-    with connections[using].cursor() as cursor:
-        cursor.execute(sql, [value for _, values in parts for value in values])
-        for row in cursor.fetchall():
-            found[row[0]].append(row)
-    return found
+def shown(count: int) -> str:
+    """Return a bounded count as a person reads it."""
+    return f"{heaps.COUNTED}+" if count >= heaps.COUNTED else str(count)
 
 
-def _moment(value: Any) -> dt.datetime | None:
-    """SQLite and MySQL know no time zones: theirs are UTC."""
-    found = parse_datetime(value) if isinstance(value, str) else value
-    return timezone.make_aware(found, dt.UTC) if found is not None and timezone.is_naive(found) else found
+def _standing(row: Connection, found: Sequence[Heap], at: dt.datetime) -> Standing:
+    gate = getattr(row, "gate", None)
+    shut = gate is not None and gate.blocked_until is not None and gate.blocked_until > at
+    counts: Counter[str] = Counter()
+    sums: Counter[str] = Counter()
+    for heap in found:
+        counts[heap.state] += heap.count
+        sums[heap.kind] += heap.count
+    since = [heap.since for heap in found if heap.kind == "due" and heap.since is not None]
+    return Standing(
+        id=row.pk,
+        connection=str(row),
+        registered=row.integrator in registry.integrators(),
+        paused=row.paused,
+        paused_reason=row.paused_reason,
+        blocked_until=gate.blocked_until if gate is not None and shut else None,
+        blocked_reason=gate.reason if gate is not None and shut else "",
+        counts={state: min(count, heaps.COUNTED) for state, count in sorted(counts.items())},
+        stuck=min(sums["open"], heaps.COUNTED),
+        ignored=min(sums["ignored"], heaps.COUNTED),
+        backlog=min(sums["due"], heaps.COUNTED),
+        oldest_unsent_s=_age_s(min(since, default=None), at),
+    )
+
+
+def _age_s(moment: dt.datetime | None, at: dt.datetime) -> float | None:
+    return None if moment is None else round(max((at - moment).total_seconds(), 0.0), 1)
+
+
+def _recent(last: dt.datetime | None, at: dt.datetime) -> bool:
+    return last is not None and (at - last).total_seconds() < OVERDUE * conf.current().sweep_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,24 +16,28 @@ from sync.models.database import alias, is_postgres
 START = """
 INSERT INTO crudsync_operation
     (connection_id, binding_id, object_type, object_id, verb, attempt, lease_token, seq, key, body_hash, method, url,
-     request, actor, task_id, status, response, status_code, code, detail, started_at)
-SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, 'started', '', 0, '', '', clock_timestamp()
+     request, actor, task_id, waited_ms, status, response, status_code, code, detail, started_at)
+SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, p, 'started', '', 0, '', '', clock_timestamp()
 FROM json_to_recordset(%s) AS x(n int, c bigint, b bigint, t text, o text, v text, a int, l bigint, s bigint, k text,
-    h text, m text, u text, r text, w text, j text)
+    h text, m text, u text, r text, w text, j text, p float8)
 ORDER BY n
 """
 
 FINISH = """
 UPDATE crudsync_operation o SET status = f.s, status_code = f.n, code = f.c, detail = f.d, remote_id = f.r,
-    response = f.x, duration_ms = f.ms, finished_at = clock_timestamp()
-FROM json_to_recordset(%s) AS f(id bigint, s text, n int, c text, d text, r text, x text, ms float8)
+    response = f.x, duration_ms = f.ms, finished_at = clock_timestamp(),
+    applied_ms = 1000 * extract(epoch FROM clock_timestamp() - f.since)
+FROM json_to_recordset(%s) AS f(id bigint, s text, n int, c text, d text, r text, x text, ms float8, since timestamptz)
 WHERE o.id = f.id
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """One attempt about to be sent; the fields are those of the row."""
+    """One attempt about to be sent; the fields are those of the row.
+
+    ``waited_ms`` is how long its token has still to be waited for; None where it takes none of its own.
+    """
 
     connection_id: int
     binding_id: int
@@ -49,11 +54,15 @@ class Started:
     request: str
     actor: str
     task_id: str
+    waited_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How an attempt ended; ``detail`` and ``response`` are sanitised text."""
+    """How an attempt ended; ``detail`` and ``response`` are sanitised text.
+
+    ``dirty_since`` is set where it made its object synced: since when that had differed from the remote.
+    """
 
     id: int
     status: str
@@ -63,6 +72,7 @@ class Finished:
     remote_id: str | None = None
     response: str = ""
     duration_ms: float | None = None
+    dirty_since: dt.datetime | None = None
 
 
 STARTED_FIELDS = (
@@ -81,8 +91,9 @@ STARTED_FIELDS = (
     "request",
     "actor",
     "task_id",
+    "waited_ms",
 )
-START_KEYS = tuple("cbtovalskhmurwj")
+START_KEYS = tuple("cbtovalskhmurwjp")
 FINISH_KEYS = ("id", "s", "n", "c", "d", "r", "x", "ms")
 FINISHED_FIELDS = ("id", "status", "status_code", "code", "detail", "remote_id", "response", "duration_ms")
 
@@ -122,7 +133,11 @@ def finish(rows: Sequence[Finished]) -> None:
         return
     if is_postgres(using):
         columns = [
-            {key: getattr(row, name) for key, name in zip(FINISH_KEYS, FINISHED_FIELDS, strict=True)} for row in rows
+            {
+                **{key: getattr(row, name) for key, name in zip(FINISH_KEYS, FINISHED_FIELDS, strict=True)},
+                "since": row.dirty_since.isoformat() if row.dirty_since else None,
+            }
+            for row in rows
         ]
         with connections[using].cursor() as cursor:
             cursor.execute(FINISH, [json.dumps(columns)])
@@ -130,7 +145,8 @@ def finish(rows: Sequence[Finished]) -> None:
     at = now(using)
     for row in rows:
         values = {name: getattr(row, name) for name in FINISHED_FIELDS if name != "id"}
-        Operation.objects.using(using).filter(pk=row.id).update(**values, finished_at=at)
+        applied_ms = 1000 * (at - row.dirty_since).total_seconds() if row.dirty_since else None
+        Operation.objects.using(using).filter(pk=row.id).update(**values, applied_ms=applied_ms, finished_at=at)
 
 
 def left_open(binding_ids: Collection[int], lease_tokens: Collection[int]) -> set[int]:

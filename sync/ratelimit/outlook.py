@@ -22,7 +22,8 @@ class BucketState:
     """What a bucket looks like to a person.
 
     ``tokens`` could be taken now, ``next_s`` is seconds until the next one (0: now), ``used`` the share of the bucket
-    or window in use (0 to 1), ``paused_s`` for how long the remote wants nothing.
+    or window in use (0 to 1), ``paused_s`` for how long the remote wants nothing. ``known`` is False where Redis knows
+    nothing of it: nothing was taken lately, and it is taken for empty.
     """
 
     name: str
@@ -32,6 +33,7 @@ class BucketState:
     next_s: float
     used: float
     paused_s: float
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def _state(rate: Rate, bucket: Sight, gate: Sight, slack_s: float) -> BucketStat
         next_s=0.0 if tokens else max(next_us, 0.0) / SECOND_US,
         used=_used(rate, bucket),
         paused_s=max(bucket.pause_us, gate.pause_us, 0.0) / SECOND_US,
+        known=bucket.known,
     )
 
 

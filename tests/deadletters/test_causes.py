@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from sync import deadletters
 from sync.deadletters import Trouble
-from sync.models import Binding, Cause, Connection
+from sync.models import Binding, Cause, Connection, Minute
 
 Made = Callable[..., Trouble]
 pytestmark = pytest.mark.django_db
@@ -110,3 +110,13 @@ def test_pruning_removes_what_is_old_and_named_by_nothing(trouble: Made, stuck: 
     assert deadletters.prune(30 * 86_400.0) == 1
     assert set(Cause.objects.values_list("pk", flat=True)) == {named, young}
     assert forgotten is not None
+
+
+def test_what_ends_stuck_is_counted_in_its_minute_by_connection(trouble: Made, connection: Connection) -> None:
+    berlin = Connection.objects.create(integrator="vault", name="berlin")
+    deadletters.record([trouble(), trouble("another one"), trouble(connection_id=berlin.pk)])
+    deadletters.record([trouble()])
+    minutes = Minute.objects.all()
+    assert sum(one.dead for one in minutes if one.connection_id == connection.pk) == 3
+    assert sum(one.dead for one in minutes if one.connection_id == berlin.pk) == 1
+    assert all((one.at.second, one.at.microsecond, one.calls) == (0, 0, 0) for one in minutes)

@@ -12,9 +12,9 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sync.management import report as reporting
-from sync.management.report import report, shown
 from sync.models import Binding, Change, Connection, Gate, State, Sweep
+from sync.monitoring import heaps
+from sync.monitoring.standing import report, shown
 
 Run = Callable[..., str]
 
@@ -169,7 +169,7 @@ def test_watch_shows_it_again_until_it_is_interrupted(connection: Connection) ->
 
 
 def test_no_count_goes_beyond_its_bound(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reporting, "COUNTED", 2)
+    monkeypatch.setattr(heaps, "COUNTED", 2)
     for n in range(4):
         bind(connection, f"s{n}", State.SYNCED)
         bind(connection, f"h{n}", State.HELD)

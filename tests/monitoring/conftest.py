@@ -1,7 +1,8 @@
-"""The shop's account, a sandbox that it speaks to, and integrators of a test's own."""
+"""Accounts: the shop's, with a sandbox that it speaks to, and one that nobody registered."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from sync import registry
 from sync.integrators import forget
-from sync.models import Connection
+from sync.models import Connection, Operation
+from sync.models.clock import now
 from sync.testing.remote import Remote
 from sync.testing.sandbox import SandboxServer
 from sync.testing.surroundings import captured, redirected
@@ -41,3 +43,26 @@ def sandbox(db: None) -> Iterator[Callable[..., Remote]]:
 def account(db: None) -> Connection:
     """The shop's default account."""
     return registry.connection("shop", "default")
+
+
+@pytest.fixture
+def connection(db: None) -> Connection:
+    """A connection that nobody registered: counting does not care."""
+    return Connection.objects.create(integrator="vault")
+
+
+@pytest.fixture
+def minute(db: None) -> dt.datetime:
+    """The beginning of the minute before this one, by the database's clock."""
+    return now().replace(second=0, microsecond=0) - dt.timedelta(minutes=1)
+
+
+@pytest.fixture
+def attempt(connection: Connection) -> Callable[..., Operation]:
+    """Note an attempt that started at some time."""
+
+    def noted(at: dt.datetime, **values: Any) -> Operation:
+        given = {"connection": connection, "object_type": "coin", "object_id": "1", "verb": "update"}
+        return Operation.objects.create(**{**given, "status": "succeeded", "started_at": at, **values})
+
+    return noted

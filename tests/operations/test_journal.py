@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ def started(binding: Binding, **values: Any) -> Started:
         "request": '{"name": "a"}',
         "actor": "ann",
         "task_id": "t",
+        "waited_ms": 250.5,
     }
     return Started(**{**given, **values})
 
@@ -80,12 +82,22 @@ def test_finished_operations_have_their_ends(binding: Binding) -> None:
     )
     operations.finish([done, Finished(id=second, status=Status.FAILED)])
     rows = Operation.objects.in_bulk()
-    for name in Finished.__slots__:
+    for name in set(Finished.__slots__) - {"dirty_since"}:
         assert getattr(rows[first], name) == getattr(done, name), name
     assert (rows[second].status, rows[second].remote_id, rows[second].duration_ms) == ("failed", None, None)
     assert rows[first].finished_at is not None
     assert (rows[third].status, rows[third].finished_at) == ("started", None)
     operations.finish([])
+
+
+def test_the_write_that_made_an_object_synced_says_how_long_that_took(binding: Binding) -> None:
+    first, second = operations.start([started(binding)] * 2)
+    saved = now() - dt.timedelta(seconds=90)
+    operations.finish([Finished(id=first, status=Status.SUCCEEDED, dirty_since=saved)])
+    operations.finish([Finished(id=second, status=Status.SUCCEEDED)])
+    rows = Operation.objects.in_bulk()
+    assert rows[first].applied_ms == pytest.approx((rows[first].finished_at - saved).total_seconds() * 1000, abs=1.0)  # type: ignore[operator]
+    assert rows[second].applied_ms is None
 
 
 def test_what_a_lost_worker_left_is_closed_as_unknown(binding: Binding) -> None:

@@ -144,7 +144,7 @@ def test_a_connection_that_is_gone_is_no_error(as_worker: As) -> None:
 
 
 def test_a_sweep_reports_and_keeps_no_record(as_worker: As, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery.draining, "sweep", SweepReport)
+    monkeypatch.setattr(delivery.draining, "sweep", lambda scheduled: SweepReport())
     assert set(as_worker(delivery.sweep, since="a later version")) == set(SweepReport.__dataclass_fields__)
     assert not TaskResult.objects.exists()
 

@@ -8,7 +8,7 @@ from celery import current_app
 from sync.loading import load
 from tasks.options import time_limit_s
 
-NAMES = ["crudsync.drain", "crudsync.prune", "crudsync.reconcile", "crudsync.sweep"]
+NAMES = ["crudsync.drain", "crudsync.prune", "crudsync.reconcile", "crudsync.roll_up", "crudsync.sweep"]
 
 
 def ours() -> list[Any]:

@@ -18,9 +18,9 @@ from sync.deadletters import Group
 from sync.deadletters.choose import Filter
 from sync.exceptions import CrudSyncError
 from sync.management.choose import failed
-from sync.management.report import shown
 from sync.models import Binding, Cause
 from sync.models.database import alias
+from sync.monitoring.standing import shown
 
 CHOICES = ("cause", "binding", "integrator", "connection", "object_type", "code", "status", "field", "since")
 

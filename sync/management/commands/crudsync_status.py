@@ -15,8 +15,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from sync.exceptions import ConfigurationError, CrudSyncError
 from sync.integrators.options import effective
 from sync.management.choose import connections, failed
-from sync.management.report import Report, Standing, report, shown
 from sync.models import Connection
+from sync.monitoring.standing import Report, Standing, report, shown
 
 
 class Command(BaseCommand):
