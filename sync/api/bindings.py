@@ -17,7 +17,7 @@ from sync.api.asked import Asked, ModeBody, Noted, ReasonBody, Replay, ResyncBod
 from sync.api.audit import note
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
-from sync.api.filters import RowFilter, WholeNumber, YesNo
+from sync.api.filters import Moment, RowFilter, WholeNumber, YesNo
 from sync.api.rows import Payload, RowSerializer
 from sync.models import STUCK, Binding, Connection, State
 from sync.monitoring.permissions import IGNORE, REPLAY, RESYNC
@@ -63,10 +63,10 @@ class BindingFilter(RowFilter):
     ignored = YesNo(method="by_ignored", help_text="Only ignored ones, or only the others.")
     due = YesNo(method="by_due", help_text="Only what is to be sent, or only the others.")
     actor = django_filters.CharFilter(max_length=150, help_text="Who changed it last, with the reason, as shown.")
-    unsent_before = django_filters.IsoDateTimeFilter(
+    unsent_before = Moment(
         field_name="dirty_since", lookup_expr="lt", help_text="Only what has been unsent since before then."
     )
-    synced_after = django_filters.IsoDateTimeFilter(
+    synced_after = Moment(
         field_name="synced_at", lookup_expr="gte", help_text="Only what was last synced then or later."
     )
 

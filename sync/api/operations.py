@@ -12,7 +12,7 @@ from rest_framework import serializers
 from sync.api.base import ReadOnlyViewSet
 from sync.api.bindings import FOUND
 from sync.api.describing import described
-from sync.api.filters import RowFilter, WholeNumber
+from sync.api.filters import Moment, RowFilter, WholeNumber
 from sync.api.rows import Payload, RowSerializer
 from sync.models import Operation, Status
 from sync.monitoring.search import bindings_named
@@ -34,8 +34,8 @@ class OperationFilter(RowFilter):
     )
     connection = WholeNumber(field_name="connection_id", help_text="Id of the connection.")
     binding = WholeNumber(field_name="binding_id", help_text="Id of the binding.")
-    started_after = django_filters.IsoDateTimeFilter(method="from_then", help_text="Only those begun then or later.")
-    started_before = django_filters.IsoDateTimeFilter(method="until_then", help_text="Only those begun before then.")
+    started_after = Moment(method="from_then", help_text="Only those begun then or later.")
+    started_before = Moment(method="until_then", help_text="Only those begun before then.")
     status = django_filters.ChoiceFilter(choices=Status.choices, help_text="How it ended.")
     verb = django_filters.ChoiceFilter(choices=[(v.value, v.value) for v in Verb], help_text="What was done.")
     status_code = WholeNumber(max_value=999, help_text="HTTP status; 0: no answer.")
