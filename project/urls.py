@@ -13,6 +13,7 @@ admin.site.index_title = "What is sold, and how it is synced"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("", include("sync.monitoring.urls")),
     path("crudsync/", include("sync.dashboard.urls")),
 ]
 

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from sync.monitoring.search import bindings_named, named, object_types
+from sync.monitoring.search import ids_named, named, object_types
 
-__all__ = ["ObjectTypeFilter", "bindings_named", "named"]
+__all__ = ["ObjectTypeFilter", "ids_named", "named"]
 
 
 class ObjectTypeFilter(admin.SimpleListFilter):

@@ -21,14 +21,11 @@ from sync.api.filters import Moment, RowFilter, WholeNumber, YesNo
 from sync.api.rows import Payload, RowSerializer
 from sync.models import STUCK, Binding, Connection, State
 from sync.monitoring.permissions import IGNORE, REPLAY, RESYNC
-from sync.monitoring.search import bindings_named, object_types
+from sync.monitoring.search import FOUND, ids_named, object_types
 from sync.resync import again
 from sync.types import Wanted
 
 VIEW = "crudsync.view_binding"
-FOUND = 1000
-"""Bindings that a search by id finds at the most."""
-
 FEW = 2000
 """Stuck objects up to this number are found by their index; more are common enough to be come across."""
 
@@ -76,7 +73,7 @@ class BindingFilter(RowFilter):
 
     def by_either_id(self, rows: QuerySet[Binding], name: str, value: str) -> QuerySet[Binding]:  # noqa: ARG002
         """Return those with that id on either side."""
-        return rows.filter(pk__in=list(bindings_named(value).values_list("pk", flat=True)[:FOUND]))
+        return rows.filter(pk__in=ids_named(value))
 
     def by_integrator(self, rows: QuerySet[Binding], name: str, value: str) -> QuerySet[Binding]:  # noqa: ARG002
         """Return those under any account of an integrator."""

@@ -17,9 +17,10 @@ from sync.secrets import check_keys
 from sync.types import RateLimit
 
 COUNTS = ("default_rpm", "threads", "max_bytes", "claim_size", "intake_size", "ping_pong_limit")
-DURATIONS = ("slice_s", "window_s", "settle_s", "sweep_s", "roll_up_s", "timeout_s", "connect_s", "ping_pong_window_s")
-KEPT = ("keep_operations_days", "keep_changes_days", "keep_minutes_days")
-PERHAPS_NONE = ("limiter_slack_s", "rest_s", "lookup_lag_s", "wait_s", *KEPT)
+CALLS = ("timeout_s", "connect_s", "health_budget_s")
+DURATIONS = ("slice_s", "window_s", "settle_s", "sweep_s", "roll_up_s", "ping_pong_window_s", *CALLS)
+KEPT = ("keep_operations_days", "keep_changes_days", "keep_minutes_days", "keep_incidents_days")
+PERHAPS_NONE = ("limiter_slack_s", "rest_s", "lookup_lag_s", "wait_s", "health_cache_s", *KEPT)
 MOST = 1e9
 """Thirty years in seconds; a comparison that NaN fails, and that a whole number of any length bears."""
 

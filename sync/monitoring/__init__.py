@@ -1,1 +1,1 @@
-"""How delivery stands and does, for people and machines: probes, health, metrics, figures. Decides nothing."""
+"""How delivery does and stands, and who is alive: figures, probes, health, metrics, alerts. Decides nothing."""

@@ -45,6 +45,11 @@ def account(db: None) -> Connection:
     return registry.connection("shop", "default")
 
 
+@pytest.fixture(autouse=True)
+def _no_static_files(settings: Any) -> None:
+    settings.STATIC_ROOT = None  # WhiteNoise warns of a directory that collectstatic never made
+
+
 @pytest.fixture
 def connection(db: None) -> Connection:
     """A connection that nobody registered: counting does not care."""
