@@ -98,7 +98,9 @@ def asked(rounds: int, only: str = "") -> dict[str, dict[str, float]]:
     from django.test import Client
 
     from benchmarks import addresses
+    from sync.api import throttling
 
+    throttling.RATES.clear()  # nobody may ask that often
     logging.getLogger("django.request").setLevel(logging.CRITICAL)  # of what nobody gets
     user = get_user_model().objects.filter(is_superuser=True).order_by("pk").first()
     warnings.filterwarnings("ignore", "No directory at")  # WhiteNoise, where no static files were collected
