@@ -229,6 +229,8 @@ def _narrowed(page: Page, cls: Any, model: Any) -> Iterator[Page]:
 
 
 def _api_filters(cls: Any, model: Any) -> Iterator[tuple[str, list[str]]]:
+    from django_filters import BooleanFilter
+
     filterset = getattr(cls, "filterset_class", None)
     row = model._default_manager.order_by("pk").first() if model is not None else None
     for name, found in getattr(filterset, "base_filters", {}).items():
@@ -236,7 +238,7 @@ def _api_filters(cls: Any, model: Any) -> Iterator[tuple[str, list[str]]]:
         if choices:
             given = choices() if callable(choices) else choices
             yield name, [str(value) for value, _ in given if value != ""]
-        elif "Boolean" in type(found).__name__:
+        elif isinstance(found, BooleanFilter):
             yield name, ["true", "false"]
         elif row is not None and (value := _value(row, found.field_name)) is not None:
             yield name, [value]
@@ -246,6 +248,8 @@ def _value(row: Any, path: str) -> str | None:
     for name in path.split("__"):
         row = getattr(row, name, None)
     value = getattr(row, "pk", row)
+    if isinstance(value, bool):
+        return str(value).lower()
     return None if value is None else str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
