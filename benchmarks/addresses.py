@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 OURS = ("sync.", "examples.shop.")
 NOBODY = "no-such-thing"
-DEEP = 10
+DEEP = 3
 """So many links to older rows are followed from a list."""
 
 
@@ -121,7 +121,8 @@ def _lists(model_admin: Any, user: Any) -> Iterator[Page]:
     changelist = _changelist(model_admin, user, url)
     choices = [_choices(spec, changelist) for spec in changelist.filter_specs]
     singles = [choice for found in choices for choice in found]
-    pairs = [{**a, **b} for one, other in itertools.combinations(choices, 2) for a in one for b in other]
+    ours = model_admin.opts.app_label == "crudsync"  # of a model of the user's own, the filters are the user's
+    pairs = [{**a, **b} for one, other in itertools.combinations(choices, 2) for a in one for b in other if ours]
     searches = [{"q": term} for term in _terms(model_admin)]
     paged: list[dict[str, str]] = [{"p": str(changelist.paginator.num_pages)}]
     for query in (*singles, *pairs, *searches, *paged):
@@ -159,9 +160,21 @@ def _forms(model_admin: Any) -> Iterator[Page]:
         if not pattern.name or pattern.name.endswith("_changelist"):
             continue
         name = f"admin:{pattern.name}"
-        arguments = len(pattern.pattern.converters)
-        rows = _keys(model_admin.model) if arguments == 1 else [()]
-        yield from _reversed(name, [(key,) if arguments == 1 else () for key in rows])
+        wanted = list(pattern.pattern.converters)
+        if len(wanted) > 1:
+            found = (_named(model_admin.model, key, wanted) for key in _keys(model_admin.model))
+            keywords = [one for one in found if one]
+            yield from _reversed(name, [()] * len(keywords), keywords)
+        else:
+            yield from _reversed(name, [(key,) for key in _keys(model_admin.model)] if wanted else [()])
+
+
+def _named(model: Any, key: Any, wanted: Sequence[str]) -> dict[str, Any]:
+    """What a page of an object under one connection wants, by name: as its first binding has it; nothing without."""
+    from sync.models import Binding
+
+    found = Binding.objects.filter(model=model._meta.label_lower, object_id=str(key)).order_by("pk").first()
+    return {name: getattr(found, name) for name in wanted} if found is not None else {}
 
 
 def _keys(model: Any) -> list[Any]:
@@ -216,6 +229,8 @@ def _narrowed(page: Page, cls: Any, model: Any) -> Iterator[Page]:
 
 
 def _api_filters(cls: Any, model: Any) -> Iterator[tuple[str, list[str]]]:
+    from django_filters import BooleanFilter
+
     filterset = getattr(cls, "filterset_class", None)
     row = model._default_manager.order_by("pk").first() if model is not None else None
     for name, found in getattr(filterset, "base_filters", {}).items():
@@ -223,7 +238,7 @@ def _api_filters(cls: Any, model: Any) -> Iterator[tuple[str, list[str]]]:
         if choices:
             given = choices() if callable(choices) else choices
             yield name, [str(value) for value, _ in given if value != ""]
-        elif "Boolean" in type(found).__name__:
+        elif isinstance(found, BooleanFilter):
             yield name, ["true", "false"]
         elif row is not None and (value := _value(row, found.field_name)) is not None:
             yield name, [value]
@@ -233,6 +248,8 @@ def _value(row: Any, path: str) -> str | None:
     for name in path.split("__"):
         row = getattr(row, name, None)
     value = getattr(row, "pk", row)
+    if isinstance(value, bool):
+        return str(value).lower()
     return None if value is None else str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 

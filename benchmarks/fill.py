@@ -136,6 +136,31 @@ CHANGE = {
     "actor": "'import'",
     "created_at": "now() - make_interval(secs => 300 - n * 300 / %(changes)s)",
 }
+MINUTE = {
+    "connection_id": "connection_id",
+    "at": "at",
+    "calls": "n",
+    "succeeded": "n - 2",
+    "failed": "1",
+    "unknown": "1",
+    "retries": "1",
+    "applied": "n - 2",
+    "tokens": "n",
+    "waited_ms": "n * 15",
+    "call_ms": "n * 120",
+    "applied_ms": "n * 900",
+    "call_08": "n / 2",
+    "call_09": "n - n / 2",
+    "applied_11": "n / 2",
+    "applied_12": "n - 2 - n / 2",
+}
+MINUTES = """
+    SELECT c.id AS connection_id, at, 20 + mod(extract(epoch FROM at)::bigint / 60 * (c.id + 6), 60) AS n
+    FROM crudsync_connection AS c, generate_series(
+        date_trunc('minute', now() - interval '30 days'), date_trunc('minute', now()) - interval '1 minute',
+        interval '1 minute') AS at
+"""
+
 LOCAL = (
     """INSERT INTO shop_category (id, name, slug)
        SELECT n, 'Category ' || n, 'category-' || n FROM generate_series(1, 100) AS n""",
@@ -237,8 +262,9 @@ def _operations(sizes: Mapping[str, int]) -> None:
 
 
 def _others(sizes: Mapping[str, int]) -> None:
-    from sync.models import Change
+    from sync.models import Change, Minute
 
+    _insert(Minute, MINUTE, MINUTES, sizes)
     _insert(Change, CHANGE, "SELECT n FROM generate_series(1, %(changes)s) AS n", sizes)
 
 

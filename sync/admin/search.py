@@ -9,10 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from sync.monitoring.search import bindings_named, object_types
+from sync.monitoring.search import ids_named, named, object_types
 
-FOUND = 1000
-"""Of more that begin alike, only some are shown."""
+__all__ = ["ObjectTypeFilter", "ids_named", "named"]
 
 
 class ObjectTypeFilter(admin.SimpleListFilter):
@@ -28,8 +27,3 @@ class ObjectTypeFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         """Return the rows of the chosen one."""
         return queryset.filter(object_type=self.value()) if self.value() else queryset
-
-
-def ids_named(term: str) -> list[int]:
-    """Return the keys of bindings with that local or remote id, ``FOUND`` at the most; in no order, so by an index."""
-    return list(bindings_named(term).values_list("pk", flat=True)[:FOUND])

@@ -17,18 +17,15 @@ from sync.api.asked import Asked, ModeBody, Noted, ReasonBody, Replay, ResyncBod
 from sync.api.audit import note
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
-from sync.api.filters import RowFilter, WholeNumber, YesNo
+from sync.api.filters import Moment, RowFilter, WholeNumber, YesNo
 from sync.api.rows import Payload, RowSerializer
 from sync.models import STUCK, Binding, Connection, State
 from sync.monitoring.permissions import IGNORE, REPLAY, RESYNC
-from sync.monitoring.search import bindings_named, object_types
+from sync.monitoring.search import FOUND, ids_named, object_types
 from sync.resync import again
 from sync.types import Wanted
 
 VIEW = "crudsync.view_binding"
-FOUND = 1000
-"""Bindings that a search by id finds at the most."""
-
 FEW = 2000
 """Stuck objects up to this number are found by their index; more are common enough to be come across."""
 
@@ -63,10 +60,10 @@ class BindingFilter(RowFilter):
     ignored = YesNo(method="by_ignored", help_text="Only ignored ones, or only the others.")
     due = YesNo(method="by_due", help_text="Only what is to be sent, or only the others.")
     actor = django_filters.CharFilter(max_length=150, help_text="Who changed it last, with the reason, as shown.")
-    unsent_before = django_filters.IsoDateTimeFilter(
+    unsent_before = Moment(
         field_name="dirty_since", lookup_expr="lt", help_text="Only what has been unsent since before then."
     )
-    synced_after = django_filters.IsoDateTimeFilter(
+    synced_after = Moment(
         field_name="synced_at", lookup_expr="gte", help_text="Only what was last synced then or later."
     )
 
@@ -76,7 +73,7 @@ class BindingFilter(RowFilter):
 
     def by_either_id(self, rows: QuerySet[Binding], name: str, value: str) -> QuerySet[Binding]:  # noqa: ARG002
         """Return those with that id on either side."""
-        return rows.filter(pk__in=list(bindings_named(value).values_list("pk", flat=True)[:FOUND]))
+        return rows.filter(pk__in=ids_named(value))
 
     def by_integrator(self, rows: QuerySet[Binding], name: str, value: str) -> QuerySet[Binding]:  # noqa: ARG002
         """Return those under any account of an integrator."""

@@ -5,12 +5,14 @@ What is asked for and does not exist is refused: a misspelt filter would show ev
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from typing import Any, ClassVar
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema_field
@@ -38,6 +40,24 @@ class YesNo(django_filters.BooleanFilter):  # type: ignore[misc]  # it ships no 
     """By yes or no."""
 
     field_class = YesNoField
+
+
+class MomentField(IsoDateTimeField):  # type: ignore[misc]  # it ships no types
+    """A time in ISO 8601, as UTC: databases do not know every offset that can be written."""
+
+    def to_python(self, value: Any) -> dt.datetime | None:
+        """Return the time, None where none was given."""
+        found: dt.datetime | None = super().to_python(value)
+        try:
+            return None if found is None else found.astimezone(dt.UTC)
+        except OverflowError:
+            raise forms.ValidationError("There is no such time.", code="invalid") from None
+
+
+class Moment(django_filters.IsoDateTimeFilter):  # type: ignore[misc]  # it ships no types
+    """By a time."""
+
+    field_class = MomentField
 
 
 class WholeNumber(django_filters.NumberFilter):  # type: ignore[misc]  # it ships no types

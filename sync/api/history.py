@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from sync.api.paging import KeysetPagination
 from sync.api.permissions import reveals
-from sync.api.readable import readable
-from sync.api.rows import Payload
+from sync.api.rows import Payload, RowSerializer
 from sync.models import Operation
 from sync.resync.handle import Handle
 
-if TYPE_CHECKING:
-    _Serializer = serializers.ModelSerializer[Operation]
-else:
-    _Serializer = serializers.ModelSerializer
 
-
-class AttemptSerializer(_Serializer):
+class AttemptSerializer(RowSerializer):
     """One attempt at an object."""
 
     account = serializers.CharField(source="connection", read_only=True, help_text="`integrator/account`.")
     status = serializers.CharField(read_only=True, help_text="How it ended, as in the list of operations.")
-    request = Payload(help_text="Excerpt of what was sent; with `reveal_binding`.", required=False)
-    response = Payload(help_text="Excerpt of what came back; the same.", required=False)
+    request = Payload(help_text="Excerpt of what was sent; with `reveal_binding`.")
+    response = Payload(help_text="Excerpt of what came back; the same.")
 
     class Meta:
         model = Operation
@@ -51,13 +45,6 @@ class AttemptSerializer(_Serializer):
         )
         read_only_fields = fields
 
-    def to_representation(self, instance: Operation) -> dict[str, Any]:
-        """Return what this request may see."""
-        told: dict[str, Any] = super().to_representation(instance)
-        if self.context["whole"]:
-            return {**told, "request": readable(instance.request), "response": readable(instance.response)}
-        return {name: value for name, value in told.items() if name not in ("request", "response")}
-
 
 class History:
     """A page of an object's attempts.
@@ -76,9 +63,8 @@ class History:
     def response(self) -> Response:
         """Return the page as an answer."""
         whole = reveals(self.request)
-        rows = self.handle.history().defer("connection__credentials").order_by()
+        unread = ("connection__credentials",) if whole else ("connection__credentials", "request", "response")
         pages = KeysetPagination()
-        page = pages.paginate_queryset(
-            rows if whole else rows.defer("connection__credentials", "request", "response"), self.request, self
-        )
-        return pages.get_paginated_response(AttemptSerializer(page, many=True, context={"whole": whole}).data)
+        page = pages.paginate_queryset(self.handle.history().defer(*unread).order_by(), self.request, self)
+        told = AttemptSerializer(page, many=True, context={"whole": whole, "request": self.request})
+        return pages.get_paginated_response(told.data)

@@ -10,12 +10,11 @@ from drf_spectacular.utils import extend_schema_view
 from rest_framework import serializers
 
 from sync.api.base import ReadOnlyViewSet
-from sync.api.bindings import FOUND
 from sync.api.describing import described
-from sync.api.filters import RowFilter, WholeNumber
+from sync.api.filters import Moment, RowFilter, WholeNumber
 from sync.api.rows import Payload, RowSerializer
 from sync.models import Operation, Status
-from sync.monitoring.search import bindings_named
+from sync.monitoring.search import ids_named
 from sync.types import Verb
 
 VIEW = "crudsync.view_operation"
@@ -34,8 +33,8 @@ class OperationFilter(RowFilter):
     )
     connection = WholeNumber(field_name="connection_id", help_text="Id of the connection.")
     binding = WholeNumber(field_name="binding_id", help_text="Id of the binding.")
-    started_after = django_filters.IsoDateTimeFilter(method="from_then", help_text="Only those begun then or later.")
-    started_before = django_filters.IsoDateTimeFilter(method="until_then", help_text="Only those begun before then.")
+    started_after = Moment(method="from_then", help_text="Only those begun then or later.")
+    started_before = Moment(method="until_then", help_text="Only those begun before then.")
     status = django_filters.ChoiceFilter(choices=Status.choices, help_text="How it ended.")
     verb = django_filters.ChoiceFilter(choices=[(v.value, v.value) for v in Verb], help_text="What was done.")
     status_code = WholeNumber(max_value=999, help_text="HTTP status; 0: no answer.")
@@ -47,7 +46,7 @@ class OperationFilter(RowFilter):
 
     def by_either_id(self, rows: QuerySet[Operation], name: str, value: str) -> QuerySet[Operation]:  # noqa: ARG002
         """Return the attempts at objects with that id on either side."""
-        return rows.filter(binding__in=list(bindings_named(value).values_list("pk", flat=True)[:FOUND]))
+        return rows.filter(binding__in=ids_named(value))
 
     def from_then(self, rows: QuerySet[Operation], name: str, value: dt.datetime) -> QuerySet[Operation]:  # noqa: ARG002
         """Return those begun since; ids grow with time, so what is older need not be looked at."""

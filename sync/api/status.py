@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
@@ -15,15 +16,35 @@ from sync.api.describing import described
 from sync.api.filters import refuse_unknown
 from sync.models import Connection
 from sync.models.clock import now
+from sync.models.database import alias
+from sync.monitoring.figures import Figures, figures
 from sync.monitoring.heaps import COUNTED
+from sync.monitoring.pulse import pulse
 from sync.monitoring.standing import Standing, report
 
 AT_MOST = 100
+SPAN = dt.timedelta(hours=1)
 
 if TYPE_CHECKING:
     _Serializer = serializers.Serializer[Any]
 else:
     _Serializer = serializers.Serializer
+
+
+class Hour(_Serializer):
+    """What happened under one account in the last hour, to the minute."""
+
+    calls = serializers.IntegerField()
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    unknown = serializers.IntegerField(help_text="Nobody knows whether they arrived.")
+    throttled = serializers.IntegerField(help_text="The remote asked to slow down.")
+    retries = serializers.IntegerField()
+    applied = serializers.IntegerField(help_text="Objects that became synced.")
+    dead = serializers.IntegerField(help_text="Objects that became dead letters.")
+    success_share = serializers.FloatField(allow_null=True, help_text="0 to 1; null where nothing ended.")
+    call_p95_ms = serializers.FloatField(allow_null=True, help_text="How long a call lasts, at the 95th percentile.")
+    applied_p95_ms = serializers.FloatField(allow_null=True, help_text="From save to applied; the same.")
 
 
 class AccountStatus(_Serializer):
@@ -44,9 +65,10 @@ class AccountStatus(_Serializer):
     stuck = serializers.IntegerField(help_text="Objects that wait for a person.")
     ignored = serializers.IntegerField(help_text="Stuck ones that somebody ignores.")
     oldest_unsent_s = serializers.FloatField(allow_null=True, help_text="Age of the oldest unsent change, seconds.")
+    last_hour = Hour()
 
 
-class Status(_Serializer):
+class SyncStatus(_Serializer):
     """How everything stands."""
 
     well = serializers.BooleanField(help_text="No account needs a person, and somebody sweeps.")
@@ -55,6 +77,8 @@ class Status(_Serializer):
     oldest_change_s = serializers.FloatField(allow_null=True, help_text="Age of the oldest of them, seconds.")
     last_sweep_s = serializers.FloatField(allow_null=True, help_text="Seconds since workers swept.")
     swept = serializers.BooleanField(help_text="False: there is work, and nobody has swept for ten intervals.")
+    workers = serializers.IntegerField(allow_null=True, help_text="Workers that answer; null: nobody can be asked.")
+    beat = serializers.BooleanField(allow_null=True, help_text="Whether beat is alive; null: nobody can tell.")
     connections = AccountStatus(many=True)
     more = serializers.BooleanField(help_text=f"There are more than {AT_MOST} accounts: the others are left out.")
 
@@ -67,27 +91,48 @@ class StatusViewSet(Ours, ViewSet):
     @described(
         summary="How everything stands",
         tags=["status"],
-        responses={200: Status},
+        responses={200: SyncStatus},
         operation_id="crudsync_v1_status_retrieve",
     )
     def retrieve(self, request: Any) -> Response:
-        """Tell what waits, what is stuck and who sweeps, per account; seven queries at any size."""
+        """Tell what waits, what is stuck, what the last hour brought and who is alive, per account."""
         refuse_unknown(request, [])
+        at = now(alias())
         rows = list(Connection.objects.select_related("gate").defer("credentials")[: AT_MOST + 1])
-        found = report(rows[:AT_MOST], synced=False)
+        shown = rows[:AT_MOST]
+        found, alive = report(shown, synced=False), pulse()
+        hour = figures(at - SPAN, at, [row.pk for row in shown])
+        accounts = zip(shown, found.connections, strict=True)
         body = {
-            **{name: getattr(found, name) for name in ("well", "inbox", "oldest_change_s", "last_sweep_s", "swept")},
-            "at": now(),
-            "connections": [self._account(*each) for each in zip(rows, found.connections, strict=False)],
+            "well": found.well,
+            "at": at,
+            "inbox": found.inbox,
+            "oldest_change_s": found.oldest_change_s,
+            "last_sweep_s": found.last_sweep_s,
+            "swept": found.swept,
+            "workers": None if alive.workers is None else len(alive.workers),
+            "beat": alive.beat,
+            "connections": [self._account(row, one, hour.get(row.pk, Figures())) for row, one in accounts],
             "more": len(rows) > AT_MOST,
         }
-        return Response(Status(body).data)
+        return Response(SyncStatus(body).data)
 
-    def _account(self, row: Connection, found: Standing) -> dict[str, Any]:
+    def _account(self, row: Connection, found: Standing, hour: Figures) -> dict[str, Any]:
         told = ConnectionSerializer(row, context={"request": self.request, "view": self}).data
         return {
             **{name: told[name] for name in ("id", "url", "state", "reason", "registered")},
-            **{name: getattr(found, name) for name in ("well", "backlog", "stuck", "ignored", "oldest_unsent_s")},
             "account": found.connection,
+            "well": found.well,
             "states": found.counts,
+            "backlog": found.backlog,
+            "stuck": found.stuck,
+            "ignored": found.ignored,
+            "oldest_unsent_s": found.oldest_unsent_s,
+            "last_hour": _hour(hour),
         }
+
+
+def _hour(found: Figures) -> dict[str, Any]:
+    names = ("calls", "succeeded", "failed", "unknown", "throttled", "retries", "applied", "dead", "success_share")
+    p95 = {"call_p95_ms": found.call_ms(0.95), "applied_p95_ms": found.applied_ms(0.95)}
+    return {**{name: getattr(found, name) for name in names}, **p95}

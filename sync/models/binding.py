@@ -97,6 +97,26 @@ class Binding(models.Model):
             models.Index(fields=["model", "object_id"], name="crudsync_binding_model"),
             models.Index(fields=["state", "id"], name="crudsync_binding_state", condition=~models.Q(state="synced")),
             models.Index(
+                fields=["cause"],
+                name="crudsync_binding_open_cause",
+                condition=models.Q(cause__isnull=False, ignored=""),
+            ),
+            models.Index(
+                fields=["cause"],
+                name="crudsync_binding_ignored_cause",
+                condition=models.Q(cause__isnull=False) & ~models.Q(ignored=""),
+            ),
+            models.Index(
+                fields=["connection", "state", "due_at"],
+                name="crudsync_binding_open",
+                condition=models.Q(state__in=["held", "in_doubt", "dead"], ignored=""),
+            ),
+            models.Index(
+                fields=["connection", "state", "due_at"],
+                name="crudsync_binding_ignored",
+                condition=models.Q(state__in=["held", "in_doubt", "dead"]) & ~models.Q(ignored=""),
+            ),
+            models.Index(
                 fields=["cause", "id"], name="crudsync_binding_cause", condition=models.Q(cause__isnull=False)
             ),
         ]

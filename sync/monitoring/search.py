@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from sync import registry
 from sync.models import Binding, Connection
+
+FOUND = 1000
+"""Of more that begin alike, only some are found."""
 
 
 def object_types() -> list[str]:
@@ -27,6 +30,6 @@ def named(term: str) -> Q:
     return found & Q(connection__in=list(Connection.objects.values_list("pk", flat=True)), object_type__in=types)
 
 
-def bindings_named(term: str) -> QuerySet[Binding]:
-    """Return the bindings with that local or remote id, in no order."""
-    return Binding.objects.filter(named(term)).order_by()
+def ids_named(term: str) -> list[int]:
+    """Return the keys of bindings with that local or remote id, ``FOUND`` at the most; in no order, so by an index."""
+    return list(Binding.objects.filter(named(term)).order_by().values_list("pk", flat=True)[:FOUND])

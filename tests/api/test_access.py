@@ -131,8 +131,8 @@ def _own() -> Iterator[Door]:
     yield Door("post", f"{letter}replay/", ("view_binding", "replay_binding"), 202)
     yield Door("post", f"{cause}replay/", ("view_cause", "view_binding", "replay_binding"), 202)
     for url, more in ((letter, ()), (cause, ("view_cause",))):
-        yield Door("post", f"{url}ignore/", ("view_binding", *more, "ignore_binding"), 200, {"reason": "known"})
-        yield Door("post", f"{url}unignore/", ("view_binding", *more, "ignore_binding"))
+        yield Door("post", f"{url}ignore/", (*more, "view_binding", "ignore_binding"), 200, {"reason": "known"})
+        yield Door("post", f"{url}unignore/", (*more, "view_binding", "ignore_binding"))
 
 
 def _shop() -> Iterator[Door]:
