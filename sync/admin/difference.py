@@ -20,7 +20,7 @@ VERDICTS: Mapping[Verdict, Any] = {
     Verdict.OURS: gettext_lazy("changed here"),
     Verdict.THEIRS: gettext_lazy("changed there"),
     Verdict.BOTH: gettext_lazy("changed on both sides"),
-    Verdict.DIFFERS: gettext_lazy("differs; nothing was agreed yet"),
+    Verdict.DIFFERS: gettext_lazy("differs"),
     Verdict.NOT_SHOWN: gettext_lazy("not shown there"),
     Verdict.NOT_SENT: gettext_lazy("theirs alone: not sent by us"),
     Verdict.UNKNOWN: gettext_lazy("unknown"),

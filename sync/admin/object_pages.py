@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,8 @@ from sync.admin.links import LinkPages
 from sync.admin.panel import PAGE, Panel
 from sync.admin.permissions import IGNORE, LINK, RESYNC, REVEAL, may
 from sync.models import Binding
+from sync.models.database import alias
+from sync.monitoring.words import where
 from sync.reconcile import diff
 from sync.types import Wanted
 
@@ -38,12 +41,15 @@ class ObjectPages(LinkPages, ObjectDeeds):
             "adopt": self.crudsync_adopt_view,
         }
         name = f"{self.opts.app_label}_{self.opts.model_name}_crudsync"
-        where = "<path:object_id>/crudsync/"
-        one = f"{where}<int:connection_id>/<str:object_type>/"
-        wrap = self.admin_site.admin_view
-        own = [path(where, wrap(self.crudsync_view), name=name)]
-        own += [path(f"{one}{word}/", wrap(view), name=f"{name}_{word}") for word, view in views.items()]
+        base = "<path:object_id>/crudsync/"
+        one = f"{base}<int:connection_id>/<str:object_type>/"
+        own = [path(base, self._wrapped(self.crudsync_view), name=name)]
+        own += [path(f"{one}{word}/", self._wrapped(view), name=f"{name}_{word}") for word, view in views.items()]
         return [*own, *super().get_urls()]
+
+    def _wrapped(self, view: View) -> View:
+        """For the staff, and never in a transaction of the request's own: some of them call the remote."""
+        return transaction.non_atomic_requests(alias())(self.admin_site.admin_view(view))
 
     def crudsync_panel(self, request: HttpRequest, obj: Any, **more: Any) -> Panel:
         """Return the panel of an object, with links to what this user may do."""
@@ -75,7 +81,7 @@ class ObjectPages(LinkPages, ObjectDeeds):
         obj = self.crudsync_object(request, object_id)
         binding = self.crudsync_binding(obj, connection_id, object_type)
         context = {
-            "title": _("Here and at %(where)s: %(object)s") % {"where": binding.connection, "object": obj},
+            "title": _("Here and at %(where)s: %(object)s") % {"where": where(binding.connection), "object": obj},
             "difference": Difference.of(diff(binding, reveal=may(request, REVEAL))),
             "may_ask": may(request, RESYNC),
             "crudsync_links": self._links(request, obj, binding),
