@@ -220,10 +220,13 @@ def _patterns(entries: Sequence[Any], namespace: str) -> Iterator[tuple[str, Any
 def _narrowed(page: Page, cls: Any, model: Any) -> Iterator[Page]:
     """An API list with each of its filters, searched, and in each order."""
     queries = [{name: value} for name, values in _api_filters(cls, model) for value in values]
-    if getattr(cls, "search_fields", None):
+    if getattr(cls, "search_fields", None) or "search" in getattr(
+        getattr(cls, "filterset_class", None), "base_filters", ()
+    ):
         queries += [{"search": "7"}, {"search": NOBODY}]
     orders = getattr(cls, "ordering_fields", None) or ()
     queries += [{"ordering": sign + name} for name in orders if orders != "__all__" for sign in ("", "-")]
+    queries += [{"ordering": name} for name in getattr(cls, "orderings", ())]
     for query in queries:
         yield Page(f"{page.name}?{_told(query)}", f"{page.url}?{urlencode(query)}")
 
@@ -236,7 +239,7 @@ def _api_filters(cls: Any, model: Any) -> Iterator[tuple[str, list[str]]]:
         if choices:
             given = choices() if callable(choices) else choices
             yield name, [str(value) for value, _ in given if value != ""]
-        elif "Boolean" in type(found).__name__:
+        elif any("Boolean" in kind.__name__ for kind in type(found).__mro__):
             yield name, ["true", "false"]
         elif row is not None and (value := _value(row, found.field_name)) is not None:
             yield name, [value]
