@@ -227,7 +227,7 @@ def test_a_remote_that_drips_is_told_as_down(
     client: Client, alive: None, sandbox: Callable[..., Remote], account: Connection, settings: Any
 ) -> None:
     settings.CRUDSYNC = {**settings.CRUDSYNC, "health_budget_s": 1.0}
-    sandbox().fault("drip_body", seconds=0.2)
+    sandbox().fault("drip_headers", seconds=0.2)
     told = client.get("/health", headers=TOKEN).json()
     assert told["connections"]["shop/default"]["status"] == "down"
 
