@@ -164,6 +164,9 @@ for _name, _read in {
     if (_variable := f"CRUDSYNC_{_name.upper()}") in os.environ:
         CRUDSYNC[_name] = _read(_variable)
 
+if "CRUDSYNC_MONITOR_TOKEN" in os.environ:
+    CRUDSYNC["monitor_token"] = "env:CRUDSYNC_MONITOR_TOKEN"  # noqa: S105 - a reference, read when it is asked for
+
 CELERY_BEAT_SCHEDULE = schedule(sweep_s=CRUDSYNC.get("sweep_s"))
 
 # --- the API ---------------------------------------------------------------------------------------------------------
