@@ -30,7 +30,7 @@ def alerts(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
     if not conf.current().enabled:
         return {}
     try:
-        totals.settle()
+        totals.settle_if_due()
     except Exception as error:  # noqa: BLE001 - counters that lag are no reason to tell nobody
         logger.error("the totals could not be added up\n%s", trace(error))  # noqa: TRY400 - without secrets
     try:
