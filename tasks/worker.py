@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from typing import Any
 
@@ -25,6 +26,15 @@ def set_time_limit(sender: Any = None, **kwargs: Any) -> None:
         task.time_limit = max(task.time_limit or 0, time_limit_s(registry.integrators().values()))
     except Exception as error:  # noqa: BLE001 - a worker that starts is worth more than a limit that fits
         logger.error("the time limit of drains stays as it was\n%s", trace(error))  # noqa: TRY400 - without secrets
+
+
+@worker_init.connect(dispatch_uid="crudsync.about")
+def answer_for_itself(**kwargs: Any) -> None:
+    """Let the worker answer what it runs; see ``tasks.inspection``. Other processes need not load that."""
+    try:
+        importlib.import_module(".inspection", __package__)
+    except Exception:  # a worker that starts is worth more than one that can be asked
+        logger.exception("this worker cannot be asked what it runs")
 
 
 @worker_ready.connect(dispatch_uid="crudsync.sweep")

@@ -15,11 +15,19 @@ from sync.monitoring.standing import Standing, shown
 
 BAD, WARN = "bad", "warn"
 
+MOST = 8
+"""So many sentences, that the charts stay in sight; the table of connections has the others."""
+
 
 def attention(board: Board, links: Links) -> list[dict[str, str]]:
     """Return sentences with their ``level`` (bad or warn) and a link; none where all is well."""
     found = [*_alive(board), *(each for one in board.report.connections for each in _connection(one, links))]
-    return sorted(found, key=lambda each: each["level"] != BAD)
+    found.sort(key=lambda each: each["level"] != BAD)
+    if len(found) > MOST:
+        left = len(found) - MOST
+        text = ngettext("and %(n)s more, below.", "and %(n)s more, below.", left) % {"n": left}
+        found = [*found[:MOST], _said(found[MOST]["level"], text)]
+    return found
 
 
 def _alive(board: Board) -> Iterator[dict[str, str]]:

@@ -12,7 +12,6 @@ def words() -> dict[str, str]:
     return {
         "well": _("All is well"),
         "look": _("Needs a look"),
-        "live": _("Live"),
         "paused": _("Stopped"),
         "lost": _("No answer from the server since {time}; trying again"),
         "refused": _("You are logged out. Load the page again."),
@@ -56,8 +55,6 @@ def words() -> dict[str, str]:
         "retries": _("retries"),
         "dead_letters": _("dead letters"),
         "ignored": _("{n} ignored"),
-        "all_states": _("by state"),
-        "times": _("{n} times"),
         "chart_hint": _("Arrow keys read it step by step."),
         "pending": _("pending"),
         "retrying": _("retrying"),

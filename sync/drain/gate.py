@@ -112,6 +112,20 @@ def open_(connection_id: int, probe_token: str) -> bool:
     return bool(mine.update(blocked_until=None, reason="", closures=0, probe_token="", probe_until=None, streak=[]))
 
 
+def reopen(connection_id: int) -> bool:
+    """Let the next drain try at once, with one object, because a person says so; its backoff starts anew.
+
+    Not open as if nothing had been: where the remote is away still, one call finds it out, and not a batch.
+
+    Returns:
+        False where the gate was not shut.
+    """
+    using = alias()
+    at = now(using)
+    closed = Gate.objects.using(using).filter(connection_id=connection_id, blocked_until__gt=at)
+    return bool(closed.update(blocked_until=at, closures=0, probe_token="", probe_until=None))
+
+
 def give_back(passage: Passage) -> None:
     """Give back a probe that got no answer: nothing was due, no token free, or the object needed no call."""
     if passage.probe_token:

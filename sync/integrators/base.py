@@ -35,7 +35,8 @@ class BaseIntegrator:
     or False), ``traceparent`` (True or False); ``name`` is the class's own, without ``Integrator``, in snake case.
     ``rate_headers`` names the headers by which the remote speaks of its limit: they teach the limiter. ``probe_path``
     is what a test of the connection reads, relative to the base URL; by default one row of the first object type's
-    listing. Older packages of this shape also set ``absolute_url`` (the base URL), ``secret_key`` and
+    listing. ``web_url`` is the address of an object's page at the remote, for people (see ``sync.integrators.web``).
+    Older packages of this shape also set ``absolute_url`` (the base URL), ``secret_key`` and
     ``header_rate_limit_attr`` (the header of an answer whose value ends up in ``.rate_limit``).
 
     Args:
@@ -58,6 +59,7 @@ class BaseIntegrator:
     correlation_header: ClassVar[str | bool | None] = None
     traceparent: ClassVar[bool | None] = None
     probe_path: ClassVar[str | None] = None
+    web_url: ClassVar[str] = ""
 
     _class_headers: ClassVar[Mapping[str, str]] = {}
 

@@ -98,6 +98,27 @@ class Binding(models.Model):
                 condition=models.Q(state__in=["held", "in_doubt", "dead"]),
             ),
             models.Index(fields=["model", "object_id"], name="crudsync_binding_model"),
+            models.Index(fields=["state", "id"], name="crudsync_binding_state", condition=~models.Q(state="synced")),
+            models.Index(
+                fields=["cause"],
+                name="crudsync_binding_open_cause",
+                condition=models.Q(cause__isnull=False, ignored=""),
+            ),
+            models.Index(
+                fields=["cause"],
+                name="crudsync_binding_ignored_cause",
+                condition=models.Q(cause__isnull=False) & ~models.Q(ignored=""),
+            ),
+            models.Index(
+                fields=["connection", "state", "due_at"],
+                name="crudsync_binding_open",
+                condition=models.Q(state__in=["held", "in_doubt", "dead"], ignored=""),
+            ),
+            models.Index(
+                fields=["connection", "state", "due_at"],
+                name="crudsync_binding_ignored",
+                condition=models.Q(state__in=["held", "in_doubt", "dead"]) & ~models.Q(ignored=""),
+            ),
             models.Index(
                 fields=["cause", "id"], name="crudsync_binding_cause", condition=models.Q(cause__isnull=False)
             ),
@@ -107,6 +128,7 @@ class Binding(models.Model):
             ("ignore_binding", _("Can ignore dead letters")),
             ("resync_binding", _("Can ask for objects again")),
             ("reveal_binding", _("Can read payloads and answers")),
+            ("link_binding", _("Can unlink objects and adopt remote ones")),
         ]
         verbose_name = _("binding")
         verbose_name_plural = _("bindings")

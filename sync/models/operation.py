@@ -22,8 +22,13 @@ class Status(models.TextChoices):
     STALE = "stale", _("stale")
 
 
+VERBS = (*(verb.value for verb in Verb), "unlink", "adopt")
+
+
 class Operation(models.Model):
     """One attempt at one create, update, delete or look-up. Committed before the request is sent, completed after.
+
+    ``unlink`` and ``adopt`` are what a person decided: nothing was sent (see ``sync.operations.deeds``).
 
     ``duration_ms`` is the call's, ``body_hash`` the SHA-256 of what was sent, ``request`` and ``response`` are
     redacted excerpts, ``task_id`` is that of the Celery task, ``correlation_id`` that of the request or job which
@@ -43,7 +48,7 @@ class Operation(models.Model):
     )
     object_type = models.CharField(max_length=100)
     object_id = models.CharField(max_length=200)
-    verb = models.CharField(max_length=10, choices=[(v.value, v.value) for v in Verb])
+    verb = models.CharField(max_length=10, choices=[(name, name) for name in VERBS])
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.STARTED)
     attempt = models.PositiveIntegerField(default=1)
     lease_token = models.BigIntegerField(default=0)

@@ -33,6 +33,11 @@ class ConnectionGauges:
     shut_reason: str = ""
     slots: int = 0
 
+    @property
+    def shut(self) -> bool:
+        """Whether the gate holds something up: one whose time has come stays as it is until there is work to try it."""
+        return self.shut_s is not None and (self.shut_s > 0 or bool(self.backlog))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
