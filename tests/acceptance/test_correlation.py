@@ -37,7 +37,7 @@ def lines_of(text: str) -> list[dict[str, Any]]:
     """The lines of a worker's log; Celery prints a banner before the first, and says past every log that it ends."""
     lines = text.splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith("{"))
-    return [json.loads(line) for line in lines[first:] if not line.startswith("worker: Warm shutdown")]
+    return [json.loads(line) for line in lines[first:] if line and not line.startswith("worker: Warm")]
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
