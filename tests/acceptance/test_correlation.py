@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.urls import reverse
 
 from examples.shop.models import Category
-from sync import wake
+from sync import correlated, no_sync, wake
 from sync.models import Change, Operation, Status
 from sync.testing.remote import Remote
+from tests.acceptance.waiting import until
 
 pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
 
@@ -82,3 +84,17 @@ def test_an_integrator_may_keep_the_id_to_itself(
     (entry,) = sandbox.journal()
     assert "x-correlation-id" not in entry.headers
     assert all(operation.correlation_id for operation in Operation.objects.all())
+
+
+def test_what_a_task_asks_for_is_laid_at_the_door_of_the_request_that_sent_it(
+    sandbox: Remote, worker: Any, until_quiet: Callable[..., None]
+) -> None:
+    with no_sync("so that the reconciliation finds it"):
+        Category.objects.create(name="Tea", slug="tea")
+    worker()
+    with correlated("audit-7"):
+        current_app.tasks["crudsync.reconcile"].delay()
+    until(Operation.objects.filter(status=Status.SUCCEEDED, verb="create").exists, 60, sweeping=True)
+    until_quiet(sweeping=True)
+    assert set(Operation.objects.values_list("correlation_id", flat=True)) == {"audit-7"}
+    assert [entry.headers["x-correlation-id"] for entry in sandbox.journal() if entry.method == "POST"] == ["audit-7"]
