@@ -82,7 +82,7 @@ class Claimed:
     @property
     def correlation_id(self) -> str:
         """The id of the request or job that changed it last, empty where there was none."""
-        return origin.parse(self.origin).correlation_id
+        return origin.id_of(self.origin)
 
     @property
     def name(self) -> str:

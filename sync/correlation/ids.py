@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from sync import tracing
 
@@ -29,7 +30,8 @@ _TAKEN = frozenset(
 )  # fmt: skip
 _NO_TRACE = "0" * 32
 
-_id: ContextVar[str] = ContextVar("crudsync.correlation_id", default="")
+_id: ContextVar[Any] = ContextVar("crudsync.correlation_id", default="")
+"""The id, or what has one: that of an object is worked out when somebody asks, which is seldom."""
 
 
 def may_carry(header: str) -> bool:
@@ -39,7 +41,8 @@ def may_carry(header: str) -> bool:
 
 def correlation_id() -> str:
     """Return the id of the request, or of the job, that this is done for; empty where nobody gave one."""
-    return _id.get()
+    found = _id.get()
+    return found if isinstance(found, str) else str(found.correlation_id)
 
 
 @contextmanager
@@ -51,9 +54,10 @@ def correlated(id_: str) -> Iterator[str]:
     Args:
         id_: letters, digits and ``. _ : -``, at most 64 of them. What is no such text is none.
     """
-    token = _id.set(usable(id_))
+    taken = usable(id_)
+    token = _id.set(taken)
     try:
-        yield _id.get()
+        yield taken
     finally:
         _id.reset(token)
 

@@ -44,6 +44,13 @@ def fits(text: str) -> bool:
     return _PACKED.fullmatch(text) is not None
 
 
+def id_of(text: str) -> str:
+    """Return the correlation id of what a row keeps, empty where there is none."""
+    if not text:
+        return ""
+    return parse(text).correlation_id if " " in text else usable(text)
+
+
 def parse(text: str) -> Origin:
     """Return what a row keeps; other programs may have written it, and what is no origin is none."""
     if not text or " " not in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync import tracing
@@ -18,18 +19,34 @@ if TYPE_CHECKING:
     from sync.drain.send import Dispatch
 
 
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Objects of one type that travel in one request."""
+
+    object_type: str
+    correlation_id: str
+    object_id: str = ""
+
+
 def of(claim: Claimed) -> about:
     """Let what is done inside the block be done for this object."""
-    return about(claim.origin, object_type=claim.object_type, object_id=claim.object_id)
+    return about(claim)
 
 
-def built(attempts: Sequence[Attempt]) -> about:
-    """Let a request be built for these attempts; several are of no one request, unless it is the same for all."""
+def built(attempts: Sequence[Attempt], operation: int = 0) -> about:
+    """Let what is done inside the block be done for these attempts.
+
+    Several are of no one request, unless it is the same for all.
+
+    Args:
+        attempts: of one request.
+        operation: the record of the first, where there is one.
+    """
     claim = attempts[0].plan.claim
     if len(attempts) == 1:
-        return of(claim)
+        return about(claim, operation)
     ids = {item.plan.claim.correlation_id for item in attempts}
-    return about(ids.pop() if len(ids) == 1 else "", object_type=claim.object_type)
+    return about(Several(claim.object_type, ids.pop() if len(ids) == 1 else ""))
 
 
 def begun(attempts: Sequence[Attempt], operations: Sequence[int]) -> tuple[Any, ...]:
@@ -41,13 +58,8 @@ def begun(attempts: Sequence[Attempt], operations: Sequence[int]) -> tuple[Any, 
 
 def under_way(dispatch: Dispatch) -> AbstractContextManager[Any]:
     """Let what is done inside the block be done for what is under way, in its span where it is a single object."""
-    if len(dispatch.attempts) > 1:
-        return built(dispatch.attempts)
-    claim = dispatch.attempts[0].plan.claim
-    told = about(
-        claim.origin, object_type=claim.object_type, object_id=claim.object_id, operation=dispatch.operations[0]
-    )
-    if not dispatch.spans:
+    told = built(dispatch.attempts, dispatch.operations[0])
+    if len(dispatch.spans) != 1:
         return told
     both = ExitStack()
     both.enter_context(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from sync.correlation.origin import SIZE, parse
+from sync.correlation.origin import SIZE, id_of
 
 
 class Kind(models.TextChoices):
@@ -44,4 +44,4 @@ class Change(models.Model):
     @property
     def correlation_id(self) -> str:
         """The id of the request or job that changed it, empty where there was none."""
-        return parse(self.origin).correlation_id
+        return id_of(self.origin)

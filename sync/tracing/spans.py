@@ -108,21 +108,16 @@ def call(method: str, url: str) -> AbstractContextManager[Any]:
     """
     if not active():
         return NOTHING
-    parts = urlsplit(url)
-    attributes: dict[str, Any] = {
-        "http.request.method": method,
-        "url.full": url,
-        "url.scheme": parts.scheme,
-        "server.address": parts.hostname or "",
-    }
-    if (port := _port(parts)) is not None:
-        attributes["server.port"] = port
+    attributes = {"http.request.method": method, "url.full": url, **_server(url)}
     made: AbstractContextManager[Any] = installed().span(method, "client", attributes)
     return made
 
 
-def _port(parts: Any) -> int | None:
+def _server(url: str) -> dict[str, Any]:
     try:
-        return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:  # no number; the request fails by it
-        return None
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:  # it is no URL; the request fails by it
+        return {}
+    found = {"url.scheme": parts.scheme, "server.address": parts.hostname, "server.port": port}
+    return {name: value for name, value in found.items() if value}

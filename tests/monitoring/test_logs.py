@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sync.correlation import correlated
-from sync.correlation.fields import about, noted
+from sync.correlation.fields import noted
 from sync.monitoring import logs
 from sync.monitoring.logs import ContextFilter, JsonFormatter, LineFormatter
 from sync.secrets import remember
@@ -71,7 +71,11 @@ def test_a_line_has_its_time_level_logger_and_message(logger: logging.Logger, li
 
 
 def test_a_line_says_what_it_is_about(logger: logging.Logger, lines: list[str]) -> None:
-    with noted(task_id="t", connection="shop/default"), about("request-7", object_type="product", object_id="7"):
+    with (
+        noted(task_id="t", connection="shop/default"),
+        correlated("request-7"),
+        noted(object_type="product", object_id="7"),
+    ):
         logger.info("sent", extra={"duration_ms": 12.5})
     line = only(lines)
     told = {name: line[name] for name in ("correlation_id", "task_id", "connection", "object_type", "object_id")}
