@@ -1,23 +1,20 @@
-"""What people type: a credential, which is never shown again, a reason, and the end of a doubt."""
+"""What people type: an account, a reason, and the end of a doubt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from sync import registry
 from sync.bindings import LEFT
 from sync.deadletters.ignore import LONGEST_REASON
-from sync.exceptions import ConfigurationError, SecretError
+from sync.exceptions import ConfigurationError
 from sync.integrators.options import effective
 from sync.models import Binding, Connection
-from sync.models.database import alias
 from sync.resync.linking import LONGEST_ID, holder_of
-from sync.secrets import open_sealed, seal
+from sync.resync.pausing import LONGEST_REASON as LONGEST_PAUSE
 
 ARRIVED = "arrived"
 NEVER = "never"
@@ -40,61 +37,16 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         return cleaned
 
 
-class CredentialForm(forms.Form):
-    """Set or remove one credential of a connection. Values go in and never come out.
+class PauseForm(forms.Form):
+    """Say why nothing is sent."""
 
-    Args:
-        connection: whose credentials.
-    """
-
-    name = forms.SlugField(
-        label=_("Name"), max_length=100, help_text=_("As the integrator's auth names it: token, username, client_id …")
-    )
-    value = forms.CharField(
-        label=_("Value"),
+    reason = forms.CharField(
+        label=_("Reason"),
         required=False,
-        strip=False,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"}),
-        help_text=_("Empty: the credential is removed. It is sealed when it is saved, and never shown."),
+        max_length=LONGEST_PAUSE,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("Shown wherever somebody asks why nothing arrives. Empty: your name."),
     )
-    start_anew = forms.BooleanField(
-        label=_("Forget all others"),
-        required=False,
-        help_text=_("Needed where those that are stored can no longer be read."),
-    )
-
-    def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.connection = connection
-
-    def clean(self) -> dict[str, Any]:
-        """Seal what would be stored, so that a missing key is an error of the form."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        if self.errors:
-            return cleaned
-        try:
-            self._sealed(self.connection.credentials, cleaned)
-        except SecretError as error:
-            raise forms.ValidationError(str(error), code=error.code) from error
-        return cleaned
-
-    def save(self) -> str:
-        """Store the sealed credentials; return one sentence for the log, without the value.
-
-        They are read once more under a lock: a worker may have renewed a token since the form was shown.
-        """
-        using = alias()
-        with transaction.atomic(using=using):
-            row = Connection.objects.using(using).select_for_update().get(pk=self.connection.pk)
-            row.credentials = self._sealed(row.credentials, self.cleaned_data)
-            row.save(using=using, update_fields=["credentials", "updated_at"])
-        action = "set" if self.cleaned_data["value"] else "removed"
-        return f"crudsync: credential {self.cleaned_data['name']} {action}"
-
-    def _sealed(self, stored: str, given: Mapping[str, Any]) -> str:
-        values = {} if given["start_anew"] else open_sealed(stored)
-        values.pop(given["name"], None)
-        return seal({**values, given["name"]: given["value"]} if given["value"] else values)
 
 
 class ReasonForm(forms.Form):

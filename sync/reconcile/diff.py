@@ -12,7 +12,8 @@ from typing import Any
 from sync import bindings, registry
 from sync.connectors.classify import excerpt
 from sync.connectors.pagination import at
-from sync.drain.plan import Plan, Planner
+from sync.drain.plan import Plan
+from sync.drain.planner import Planner
 from sync.exceptions import (
     ConfigurationError,
     CrudSyncError,
