@@ -123,6 +123,7 @@ def test_the_wheel_holds_templates_and_static_files(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     ours = [path for kind in ("templates", "static") for path in (ROOT / "sync" / kind).rglob("*") if path.is_file()]
+    ours += [path for path in (ROOT / "sync/monitoring/grafana").iterdir() if path.is_file()]
     assert {str(path.relative_to(ROOT)) for path in ours} <= held
 
 
@@ -142,8 +143,10 @@ def test_a_project_set_up_by_the_readme_delivers_a_saved_row(site, python):
     assert {"crudsync.drain", "crudsync.sweep", "crudsync.reconcile", "crudsync.prune", "theirs"} <= set(tasks)
     code = "from django.conf import settings; print(*sorted(settings.CELERY_BEAT_SCHEDULE))"
     assert manage("shell", "--no-imports", "-c", code).split() == [
+        "crudsync.alerts",
         "crudsync.prune",
         "crudsync.reconcile",
+        "crudsync.roll_up",
         "crudsync.sweep",
     ]
 
