@@ -24,7 +24,7 @@ from project.servers import wait_until
 
 DONE_S = 900.0
 PROCESSES = 4
-ENDS_S = 180.0
+ENDS_S = 600.0
 """How long the poison may take, after the healthy ones have arrived, to end in a state with a reason."""
 
 

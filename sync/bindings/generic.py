@@ -16,7 +16,6 @@ from sync.bindings.lanes import share
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
 from sync.models import Binding, State
 from sync.models.clock import now
-from sync.types import Lane
 
 REVIVED = (State.DEAD, State.HELD)
 IDLE = (State.HELD, State.SYNCED, State.ABSENT)
@@ -39,11 +38,13 @@ def fold(rows: Sequence[Fold], using: str) -> None:
     Binding.objects.using(using).bulk_create(fresh, batch_size=200)
 
 
-def claim(connection_id: int, limit: int, lease_s: float, using: str, *, sound: bool = False) -> list[Claimed]:
+def claim(
+    connection_id: int, limit: int, lease_s: float, using: str, *, lanes: Sequence[int], sound: bool = False
+) -> list[Claimed]:
     """Lease up to ``limit`` due bindings; one alone where its last lease ran out. ``sound``: none that has failed."""
     at = now(using)
     due: list[tuple[Any, ...]] = []
-    for lane in Lane:
+    for lane in lanes:
         rows = Binding.objects.using(using).filter(connection_id=connection_id, lane=lane, due_at__lte=at)
         rows = rows.filter(attempts=0, claims=0, leased=False) if sound else rows
         rows = rows.annotate(alone=Q(leased=True) | Q(claims__gt=0))  # claims are left of a lease that ran out

@@ -14,7 +14,7 @@ from sync.exceptions import ObjectBusy
 from sync.models import Binding
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction, is_postgres, repeatable
-from sync.types import OURSELVES
+from sync.types import OURSELVES, Lane
 
 
 def _steps(using: str) -> ModuleType:
@@ -42,7 +42,9 @@ def fold(rows: Iterable[Fold], using: str = "") -> list[Fold]:
     return ordered
 
 
-def claim(connection_id: int, limit: int, lease_s: float, *, probe: bool = False) -> list[Claimed]:
+def claim(
+    connection_id: int, limit: int, lease_s: float, *, probe: bool = False, lanes: Sequence[int] = tuple(Lane)
+) -> list[Claimed]:
     """Lease up to ``limit`` due bindings of a connection, by lane and time, committed alone.
 
     An object whose last lease ran out comes alone.
@@ -52,25 +54,28 @@ def claim(connection_id: int, limit: int, lease_s: float, *, probe: bool = False
         limit: objects at the most.
         lease_s: seconds until the lease ends.
         probe: what is sent tells whether the connection works: an object that has not failed by itself goes first.
+        lanes: only what is due in these.
     """
     using = alias()
     if limit < 1:
         return []
     steps = _steps(using)
     if probe:
-        sound = in_transaction(lambda: steps.claim(connection_id, limit, lease_s, using, sound=True), using)
+        sound = in_transaction(
+            lambda: steps.claim(connection_id, limit, lease_s, using, lanes=lanes, sound=True), using
+        )
         if sound:
             return list(sound)
-    if is_postgres(using) and (few := _few(connection_id, limit, lease_s, using)) is not None:
+    if is_postgres(using) and (few := _few(connection_id, limit, lease_s, using, lanes)) is not None:
         return few
-    rows: list[Claimed] = in_transaction(lambda: steps.claim(connection_id, limit, lease_s, using), using)
+    rows: list[Claimed] = in_transaction(lambda: steps.claim(connection_id, limit, lease_s, using, lanes=lanes), using)
     return rows
 
 
-def _few(connection_id: int, limit: int, lease_s: float, using: str) -> list[Claimed] | None:
+def _few(connection_id: int, limit: int, lease_s: float, using: str, lanes: Sequence[int]) -> list[Claimed] | None:
     """The claim in one statement; None where that cannot be, or where the database asks to repeat it."""
     try:
-        return postgres.claim_few(connection_id, limit, lease_s, using)
+        return postgres.claim_few(connection_id, limit, lease_s, using, lanes=lanes)
     except DatabaseError as error:
         if connections[using].in_atomic_block or not repeatable(error):
             raise

@@ -53,11 +53,8 @@ LANE = """
         WHERE connection_id = %s AND lane = {n} AND due_at <= statement_timestamp(){more}
         ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"""
 
-LANES = ",".join(LANE.format(n=n, more="") for n in range(3))
-SOUND_LANES = ",".join(LANE.format(n=n, more=" AND attempts = 0 AND claims = 0 AND NOT leased") for n in range(3))
-ALL = "SELECT * FROM lane0 UNION ALL SELECT * FROM lane1 UNION ALL SELECT * FROM lane2"
-DUE = f"WITH {LANES} {ALL}"
-SOUND = f"WITH {SOUND_LANES} {ALL}"
+DUE = "WITH {lanes} {all}"
+SOUND = " AND attempts = 0 AND claims = 0 AND NOT leased"
 
 STEP = "1 + floor(random() * 1000000000)::bigint"
 """How a fencing token rises. Not by one: a claim need not outlive a crash of the server, and the same number, given out
@@ -79,8 +76,8 @@ FEW = 8
 """So many due objects are leased in one step: on an idle system that is all of them."""
 
 LEASE_FEW = f"""
-WITH {LANES},
-    due AS MATERIALIZED ({ALL}),
+WITH {{lanes}},
+    due AS MATERIALIZED ({{all}}),
     few AS (SELECT count(*) AS n, count(*) <= %s AND NOT coalesce(bool_or(leased), false) AS yes FROM due),
     taken AS (
         UPDATE crudsync_binding SET lease_token = lease_token + {STEP}, claims = claims + 1, leased = true,
@@ -169,10 +166,12 @@ def fold(rows: Sequence[Fold], using: str) -> None:
             cursor.execute(URGE, [json.dumps(urgent)])
 
 
-def claim(connection_id: int, limit: int, lease_s: float, using: str, *, sound: bool = False) -> list[Claimed]:
+def claim(
+    connection_id: int, limit: int, lease_s: float, using: str, *, lanes: Sequence[int], sound: bool = False
+) -> list[Claimed]:
     """Lease up to ``limit`` due bindings; one alone where its last lease ran out. ``sound``: none that has failed."""
     with connections[using].cursor() as cursor:
-        cursor.execute(SOUND if sound else DUE, [connection_id, limit] * 3)
+        cursor.execute(_due(lanes, DUE, SOUND if sound else ""), [connection_id, limit] * len(lanes))
         due = share(cursor.fetchall(), limit)
         if not due:
             return []
@@ -183,11 +182,13 @@ def claim(connection_id: int, limit: int, lease_s: float, using: str, *, sound: 
     return [_claimed(row, lone) for row in rows]
 
 
-def claim_few(connection_id: int, limit: int, lease_s: float, using: str) -> list[Claimed] | None:
+def claim_few(
+    connection_id: int, limit: int, lease_s: float, using: str, *, lanes: Sequence[int]
+) -> list[Claimed] | None:
     """Lease what is due in one statement, where it is few and no lease has run out; None where it is not so."""
     limit = min(limit, FEW)
     with connections[using].cursor() as cursor:
-        cursor.execute(LEASE_FEW, [*[connection_id, limit + 1] * 3, limit, lease_s])
+        cursor.execute(_due(lanes, LEASE_FEW), [*[connection_id, limit + 1] * len(lanes), limit, lease_s])
         rows = cursor.fetchall()
     if rows[0][1] is None:
         return None if rows[0][0] else []
@@ -246,6 +247,12 @@ def settle(rows: Sequence[Settlement], using: str) -> set[int]:
         ids = [r.claim.id for r in rows]
         cursor.execute(SETTLE, [ids, json.dumps(values), ids])
         return {row[0] for row in cursor.fetchall()}
+
+
+def _due(lanes: Sequence[int], statement: str, more: str = "") -> str:
+    """A statement over what is due in these lanes, each in the order of its due times."""
+    every = " UNION ALL ".join(f"SELECT * FROM lane{int(n)}" for n in lanes)  # noqa: S608 - numbers of ours
+    return statement.format(lanes=",".join(LANE.format(n=int(n), more=more) for n in lanes), all=every)
 
 
 def _claimed(row: tuple[Any, ...], lone: bool) -> Claimed:

@@ -170,6 +170,13 @@ def _key(intent: str) -> str:
     return str(json.loads(intent).get("key", ""))
 
 
+def is_due(connection_id: int, lane: int) -> bool:
+    """Return whether anything is due now in one lane of a connection."""
+    using = alias()
+    rows = Binding.objects.using(using).filter(connection_id=connection_id, lane=lane, due_at__lte=now(using))
+    return rows.exists()
+
+
 def next_due_s(connection_id: int) -> float | None:
     """Return the seconds until the next object of a connection is due, 0 where one is, None where there is none."""
     using = alias()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sync.drain.settling import too_slow
 from sync.exceptions import RateLimitExceeded
 from sync.faults import point
 from sync.models import Connection
-from sync.types import RateLimit
+from sync.types import Lane, RateLimit
 
 logger = logging.getLogger("crudsync.drain")
 
@@ -30,6 +31,11 @@ POLL_S = 0.05
 ASIDE_EVERY_S = 1.0
 CLAIM_FOR_S = 1.0
 """A claim takes about what can be sent in this time: so many are in hand when a worker dies."""
+FRESH, FAILED = (Lane.LIVE, Lane.BULK), (Lane.RETRY,)
+TENTH = 0.1
+"""How often what has failed goes first."""
+LONE = 2
+"""Of an object with more claims than these at least one lease ran out while it was alone in hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +133,6 @@ class Drain:
             self._probing = passage.let is Pass.PROBE
             claimed = self._claim(passage)
             if claimed:
-                if claimed[0].lone:  # its last lease ran out: it may do again what it did to that drain
-                    self._step_aside(passage)
                 with self._planner_for(passage).speaker().writing():
                     self._deliver(passage, claimed, began)
                 self._hand = []
@@ -158,13 +162,15 @@ class Drain:
         self._ask_aside_at = now + ASIDE_EVERY_S
         self._step_aside(passage)
 
-    def _step_aside(self, passage: Passage) -> None:
+    def _step_aside(self, passage: Passage) -> bool:
+        """Leave the slot to another drain; False where one is aside already."""
         if self._slot is None or self._aside:
-            return
+            return False
         aside = slots.step_aside(self._slot, passage.connection, self._slot_s(), self.task_id)
         if aside is not None:
             self._slot, self._aside = aside, True
             wake.ring([self.connection_id])
+        return self._aside
 
     def _enter(self, *, rung: bool = False) -> Passage | None:
         """Take in what came, and ask the gate; None where the connection is not one of this process."""
@@ -179,13 +185,26 @@ class Drain:
         wake.ring(touched - {self.connection_id})
 
     def _claim(self, passage: Passage) -> list[Claimed]:
+        """Lease what is due: what has failed apart from the rest, so that nothing healthy waits for it."""
         self._planner_for(passage)
-        probe = passage.let is Pass.PROBE
-        limit = 1 if probe else self._batch(passage)
-        claimed = self._hand = bindings.claim(self.connection_id, limit, self._lease_s(), probe=probe)
-        self.tally.claimed += len(claimed)
+        if passage.let is Pass.PROBE:
+            self._hand = bindings.claim(self.connection_id, 1, self._lease_s(), probe=True)
+        else:
+            limit = self._batch(passage)
+            for lanes in (FAILED,) if self._turn_of_failed(passage) else (FRESH, FAILED):
+                self._hand = bindings.claim(self.connection_id, limit, self._lease_s(), lanes=lanes)
+                if self._hand:
+                    break
+            if self._hand and self._hand[0].lone and self._hand[0].claims > LONE:
+                self._step_aside(passage)  # it may well do again what it did to those drains
+        self.tally.claimed += len(self._hand)
         point("claimed")
-        return claimed
+        return self._hand
+
+    def _turn_of_failed(self, passage: Passage) -> bool:
+        """Now and then what has failed goes before the rest, aside: it would wait for ever behind a long queue."""
+        turn = random.random() < TENTH and bindings.is_due(self.connection_id, Lane.RETRY)  # noqa: S311 - chance
+        return turn and self._step_aside(passage)
 
     def _batch(self, passage: Passage) -> int:
         """No more than threads, hooks and tokens can do in about a second, or in what is left of the slice."""

@@ -12,6 +12,7 @@ from django.db import connection as database
 
 from sync.bindings import postgres
 from sync.models import Binding, Connection, State
+from sync.types import Lane
 
 pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
 
@@ -30,7 +31,7 @@ def claim_cost(connection: Connection) -> int:
     """Return how many blocks the look for due objects reads; it must go by the index of what is due."""
     with database.cursor() as cursor:
         explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
-        cursor.execute(f"{explain} {postgres.DUE}", [connection.pk, 50] * 3)
+        cursor.execute(f"{explain} {postgres._due(tuple(Lane), postgres.DUE)}", [connection.pk, 50] * 3)
         told = cursor.fetchone()[0]
     plan = (json.loads(told) if isinstance(told, str) else told)[0]["Plan"]
     scans = {

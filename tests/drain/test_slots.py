@@ -11,6 +11,7 @@ from sync import drain as draining
 from sync.drain import Report, delivery, loop, slots
 from sync.drain.intake import intake
 from sync.models import Binding, Connection, Slot
+from sync.types import Lane
 from tests.drain.memory import Fault, MemoryIntegrator, MemoryRemote
 
 Deliver = Callable[..., Report]
@@ -152,11 +153,61 @@ def test_a_drain_makes_way_before_it_takes_an_object_in_hand_that_may_have_ended
 ) -> None:
     Group.objects.create(name="a suspect")
     intake()
-    Binding.objects.update(claims=1, leased=True)
+    Binding.objects.update(claims=2, leased=True)
     way = Way(connection, monkeypatch)
     assert deliver().succeeded == 1
     assert way.taken
     assert way.taken[0] is not None
+
+
+def test_what_has_failed_is_claimed_apart_from_what_has_not(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed: list[set[int]] = []
+    claim = loop.bindings.claim
+
+    def noted(*args: Any, **options: Any) -> Any:
+        found = claim(*args, **options)
+        claimed.extend([{each.lane for each in found}] if found else [])
+        return found
+
+    monkeypatch.setattr(loop.bindings, "claim", noted)
+    monkeypatch.setattr(loop, "TENTH", 0.0)
+    queued(connection)
+    assert deliver().succeeded == 6
+    assert claimed == [{Lane.LIVE, Lane.BULK}, {Lane.RETRY}]
+
+
+def test_now_and_then_what_has_failed_goes_first_and_aside(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "TENTH", 1.0)
+    way = Way(connection, monkeypatch)
+    queued(connection)
+    assert deliver().succeeded == 2
+    assert way.taken
+    assert way.taken[0] is not None
+    assert not Binding.objects.filter(lane=Lane.RETRY, due_at__isnull=False).exists()
+
+
+def test_where_another_drain_is_aside_already_the_rest_goes_first(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "TENTH", 1.0)
+    held = slots.take(connection, 60.0)
+    assert held is not None
+    assert slots.step_aside(held, connection, 60.0)
+    queued(connection)
+    assert deliver().succeeded == 6
+
+
+def queued(connection: Connection) -> None:
+    """Two objects in each lane."""
+    for number in range(6):
+        Group.objects.create(name=f"g{number}")
+    intake()
+    for number, row in enumerate(Binding.objects.order_by("pk")):
+        Binding.objects.filter(pk=row.pk).update(lane=number % 3)
 
 
 def test_a_slot_is_kept_while_a_call_lasts(
