@@ -53,6 +53,7 @@ def test_a_chart_is_read_by_keyboard_and_as_a_table(desk: Any, shop: Site) -> No
     assert not chart.locator(".board-tip").is_visible()
     desk.keyboard.press("Tab")
     desk.keyboard.press("Enter")
+    chart.locator("tbody tr").nth(59).wait_for()
     assert chart.locator("tbody tr").count() == 60
 
 
