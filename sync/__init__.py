@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         OffsetPaginator,
         PageNumberPaginator,
     )
+    from sync.correlation import correlated, correlation_id
     from sync.exceptions import (
         ConfigurationError,
         ConstraintViolation,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sync.registry import register
     from sync.resync.handle import SyncField, of
     from sync.resync.touch import sync_touch
+    from sync.signals import alerted, dead, failed, paused, synced
     from sync.types import BulkSpec, DjangoModelProtocol, ObjectTypeDefinition, RateLimit, Request, RetryPolicy
 
 __all__ = [
@@ -78,11 +80,18 @@ __all__ = [
     "SyncField",
     "SyncQuerySet",
     "actor",
+    "alerted",
+    "correlated",
+    "correlation_id",
+    "dead",
+    "failed",
     "no_sync",
     "of",
+    "paused",
     "register",
     "schedule",
     "sync_touch",
+    "synced",
 ]
 
 # Where each public name lives; loaded when asked for, since importing sync.apps must not load models.
@@ -97,6 +106,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "OffsetPaginator",
         "PageNumberPaginator",
     ),
+    "sync.correlation": ("correlated", "correlation_id"),
     "sync.exceptions": (
         "ConfigurationError",
         "ConstraintViolation",
@@ -116,6 +126,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "sync.registry": ("register",),
     "sync.resync.handle": ("SyncField", "of"),
     "sync.resync.touch": ("sync_touch",),
+    "sync.signals": ("alerted", "dead", "failed", "paused", "synced"),
     "sync.types": (
         "BulkSpec",
         "DjangoModelProtocol",

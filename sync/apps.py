@@ -21,6 +21,7 @@ class SyncConfig(AppConfig):
         from sync import capture, registry
 
         importlib.import_module("sync.checks")
+        importlib.import_module("sync.monitoring.checks")
         registry.autodiscover()
         capture.install()
         registry.subscribe(capture.install)

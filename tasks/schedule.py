@@ -9,6 +9,8 @@ from typing import Any
 from sync import conf
 
 EXPIRES_S = 7200.0
+ALERTS_S = 60.0
+"""How often rules are looked at; two looks within a few seconds, as after a night without workers, are one."""
 
 
 def schedule(
@@ -29,6 +31,7 @@ def schedule(
     return {
         "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": EXPIRES_S}},
         "crudsync.roll_up": {"task": "crudsync.roll_up", "schedule": _roll_up_s(), "options": {"expires": EXPIRES_S}},
+        "crudsync.alerts": {"task": "crudsync.alerts", "schedule": ALERTS_S, "options": {"expires": EXPIRES_S}},
         "crudsync.reconcile": {"task": "crudsync.reconcile", "schedule": reconcile_every},
         "crudsync.prune": {"task": "crudsync.prune", "schedule": timedelta(days=1)},
     }

@@ -35,7 +35,7 @@ print(*sorted(name for name in app.tasks if name.startswith(("crudsync.", "host.
 print(*sorted({name.partition(".")[0] for name in sys.modules} & {"tasks", "crudsync_tasks"}))
 """
 OWN = "from celery import shared_task\n@shared_task(name='host.own')\ndef own(): pass\n"
-OURS = "crudsync.drain crudsync.prune crudsync.reconcile crudsync.sweep"
+OURS = "crudsync.alerts crudsync.drain crudsync.prune crudsync.reconcile crudsync.roll_up crudsync.sweep"
 
 
 def host(home: Path, more: str = "", settings: str = "") -> list[str]:
@@ -64,7 +64,7 @@ def test_a_hosts_tasks_package_stays_the_hosts(tmp_path: Path) -> None:
     (tmp_path / "tasks" / "__init__.py").write_text(OWN)
     (tmp_path / "tasks" / "delivery.py").write_text("raise RuntimeError('the host delivers parcels')")
     found = host(tmp_path, "import tasks\nfrom crudsync_tasks.schedule import schedule\nprint(len(schedule()))")
-    assert found == [OURS, "crudsync_tasks", "3"]
+    assert found == [OURS, "crudsync_tasks", "5"]
 
 
 def test_a_host_that_imported_its_tasks_before_keeps_them(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_schedule_can_be_had_whatever_tasks_is(tmp_path: Path, own: bool) ->
         (tmp_path / "tasks.py").write_text("raise RuntimeError('not ready yet')")
     more = "from sync.loading import schedule\nCELERY_BEAT_SCHEDULE |= schedule(sweep_s=2)\n"
     found = host(tmp_path, "print(*sorted(app.conf.beat_schedule))", settings=more)
-    assert found[2:] == ["crudsync.prune crudsync.reconcile crudsync.sweep"]
+    assert found[2:] == [OURS.replace("crudsync.drain ", "")]
 
 
 @pytest.fixture

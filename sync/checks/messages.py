@@ -61,6 +61,10 @@ MESSAGES: dict[str, Message] = {
         meaning="A registered model's primary key may be longer than the 200 characters that name an object",
         hint="Give the model a shorter key, and send the long one as a field.",
     ),
+    "E010": Message(
+        meaning="A channel of CRUDSYNC['alert_channels'] is wrong: an unknown kind, a missing option, or a strange one",
+        hint="Give {'kind': 'slack', 'url': 'env:SLACK_WEBHOOK'}; the alerts page shows each kind.",
+    ),
     "E020": Message(
         meaning="An object type asks for capture by trigger where that cannot be; capture in Python goes on",
         hint="Use PostgreSQL, install django-crudsync[postgres], add 'pgtrigger' to INSTALLED_APPS; or omit capture.",
@@ -144,6 +148,19 @@ MESSAGES: dict[str, Message] = {
     "W022": Message(
         meaning="A trigger that captures is missing, outdated, disabled or left over; looked for with --database alone",
         hint="Run manage.py crudsync_triggers install, after migrate.",
+    ),
+    "W023": Message(
+        meaning="A channel's address or secret, or the token of monitoring, stands in the settings' code",
+        hint="Put a reference there, env:NAME or setting:PATH, and change the secret.",
+        deploy=True,
+    ),
+    "W025": Message(
+        meaning="The API is in use, and an application is missing that its document or its page needs",
+        hint="Add it to INSTALLED_APPS; it came with django-crudsync[api].",
+    ),
+    "W030": Message(
+        meaning="CRUDSYNC['traces'] is on, and OpenTelemetry is not installed: there are no spans",
+        hint="Install django-crudsync[otel], or leave traces off.",
     ),
     "I001": Message(
         meaning="An object type declares no fields, so the model's own go out",

@@ -175,6 +175,22 @@ class RestConnector:
         for rows in pages(options.paginator, fetch, url, params, options.items):
             yield from (objects.unwrap(row, options.envelope) for row in rows if isinstance(row, dict))
 
+    def bare_request(
+        self, method: str, path: str, headers: Mapping[str, str], *, params: Mapping[str, Any] | None = None
+    ) -> Request:
+        """Return a request of no object type, without a body.
+
+        Args:
+            method: HTTP method.
+            path: relative to the base URL; empty: the base URL itself.
+            headers: complete but for ours, credentials included.
+            params: of the query.
+
+        Raises:
+            ConfigurationError: the path leads elsewhere.
+        """
+        return self._request(method, self._join(path, params), None, None, headers)
+
     def get(
         self,
         path: str,

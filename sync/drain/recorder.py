@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from django.db import (
+    DatabaseError,
     DataError,
     IntegrityError,
     InterfaceError,
@@ -20,6 +21,7 @@ from django.db import (
 
 from sync import bindings, deadletters, operations
 from sync.bindings.rows import Mark, Settlement
+from sync.drain import announcing, journey
 from sync.drain.attempt import Attempt
 from sync.drain.left import hand_over
 from sync.drain.letters import with_causes
@@ -99,16 +101,28 @@ def settle(
     point("settling")
     results, others = with_causes(results, others)
     try:
-        ids, late = _persist(lambda: _write(results, others, parents, _together), deadline)
+        ids, late, applied = _persist(lambda: _write(results, others, parents, _together), deadline)
     except (IntegrityError, DataError):
-        ids, late = _persist(lambda: _write_apart(results, others, parents), deadline)
+        ids, late, applied = _persist(lambda: _write_apart(results, others, parents), deadline)
     if late:
         deadletters.adopt(late)
     point("settled")
+    if announcing.listening():
+        _announce(results, applied, ids)
     return ids
 
 
+def _announce(results: Sequence[Result], applied: Sequence[Settlement], ids: set[int]) -> None:
+    """What is settled stays so, whatever comes of telling it."""
+    try:
+        announcing.settled(results, applied, ids)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("what was settled could not be announced: %s", type(error).__name__)
+
+
 Settled = tuple[set[int], dict[int, Settlement]]
+Written = tuple[set[int], set[int], list[Settlement]]
+"""The bindings that became what was ruled, those that turned out to be doubles, and the settlements as applied."""
 
 
 def _write(
@@ -116,8 +130,7 @@ def _write(
     others: Sequence[Settlement],
     parents: Collection[str],
     apply: Callable[[Sequence[Settlement]], Settled],
-) -> tuple[set[int], set[int]]:
-    """Return the bindings that became what was ruled, and those that turned out to be doubles."""
+) -> Written:
     rows = [*(result.ruling.settlement for result in results), *others]
     rows.sort(key=lambda row: row.claim.key)
     settled, applied = apply(rows)
@@ -130,12 +143,10 @@ def _write(
     doubles = _after(results, settled, parents)
     _look_for_parents(others, settled)
     ruled = {row.claim.id for row in rows if row.claim.id in settled and applied[row.claim.id] is row}
-    return ruled, doubles | (settled - ruled)
+    return ruled, doubles | (settled - ruled), [applied[one] for one in settled]
 
 
-def _write_apart(
-    results: Sequence[Result], others: Sequence[Settlement], parents: Collection[str]
-) -> tuple[set[int], set[int]]:
+def _write_apart(results: Sequence[Result], others: Sequence[Settlement], parents: Collection[str]) -> Written:
     hand_over(results)
     return _write(results, others, parents, _one_by_one)
 
@@ -201,12 +212,14 @@ def _after(results: Sequence[Result], settled: set[int], parents: Collection[str
     for result in results:
         claim, outcome = result.attempt.plan.claim, result.ruling.outcome
         if claim.id not in settled:
-            _stale(result)
+            with journey.of(claim):
+                _stale(result)
             continue
         if claim.object_type in parents and result.ruling.settlement.remote_id and claim.remote_id is None:
             woken.setdefault(claim.connection_id, []).append(claim.name)
         if outcome.ok and (claim.uncertain or claim.wanted == Wanted.VERIFY):  # a stale answer asks for that
-            doubles |= _name_doubles(result)
+            with journey.of(claim):
+                doubles |= _name_doubles(result)
     for connection_id, names in woken.items():
         bindings.wake_children(connection_id, names)
     return doubles

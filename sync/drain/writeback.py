@@ -11,6 +11,7 @@ from django.db import connections, transaction
 
 from sync import bindings, outbox
 from sync.bindings.rows import Settlement
+from sync.drain import announcing
 from sync.drain.landing import look
 from sync.drain.plan import Plan, is_first
 from sync.exceptions import ObjectBusy
@@ -54,6 +55,7 @@ def insert(plan: Plan, outcome: Outcome | None = None) -> None:
         row = unit.create_row(outcome)
         if not bindings.name_row(plan.claim.id, object_id_of(row.pk), **look(plan)):
             raise ObjectBusy(f"another worker has inserted the row of {plan.claim.name}")
+    announcing.inserted(plan, object_id_of(row.pk), outcome)
 
 
 def remove(plan: Plan) -> None:

@@ -1,1 +1,1 @@
-"""How delivery does: counters per minute, where everything stands now, and who is alive. Reads, and decides nothing."""
+"""How delivery does and stands, and who is alive: figures, probes, health, metrics, alerts, logs. Decides nothing."""

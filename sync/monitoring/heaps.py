@@ -17,10 +17,12 @@ COUNTED = 10_000
 """No count looks at more rows than this; a count that reaches it is shown as ``10000+``."""
 
 OBJECTS = "SELECT state, dirty_since FROM crudsync_binding b WHERE b.connection_id = {of}"
+STATES = OBJECTS.replace("dirty_since", "CAST(NULL AS timestamptz) AS dirty_since")  # an index has the rest
 HELD = ", ".join(f"'{state.value}'" for state in STUCK)
 DUE = [f"{OBJECTS} AND b.lane = {int(lane)} AND b.due_at IS NOT NULL ORDER BY b.due_at" for lane in Lane]
-STUCK_OPEN = f"{OBJECTS} AND b.state IN ({HELD}) AND b.due_at IS NULL AND b.ignored = ''"
-STUCK_IGNORED = f"{OBJECTS} AND b.state IN ({HELD}) AND b.due_at IS NULL AND b.ignored <> ''"
+STANDING = f"{STATES} AND b.state IN ({HELD}) AND b.due_at IS NULL"
+STUCK_OPEN = f"{STANDING} AND b.ignored = ''"
+STUCK_IGNORED = f"{STANDING} AND b.ignored <> ''"
 SYNCED = f"{OBJECTS} AND b.state = 'synced' AND b.due_at IS NULL"
 """Each is read in the order of an index, so that nothing is sorted and no more is read than is counted."""
 

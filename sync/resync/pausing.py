@@ -1,7 +1,9 @@
-"""Stop sending under an account, and go on: changes are taken in all the while."""
+"""Stop sending under an account, and go on: changes are taken in all the while. Try a shut gate before its time."""
 
 from __future__ import annotations
 
+from sync import registry, signals
+from sync.drain import gate
 from sync.models import Connection
 from sync.models.clock import now
 from sync.models.database import alias
@@ -22,7 +24,10 @@ def pause(connection: Connection, *, reason: str = "", actor: str = "") -> bool:
         False where it was paused already.
     """
     words = (reason or (f"by {actor}" if actor else ""))[:LONGEST_REASON]
-    return _set(connection, paused=True, reason=words)
+    changed = _set(connection, paused=True, reason=words)
+    if changed and signals.paused.has_listeners():
+        signals.announce(lambda: _told(connection, words, actor))
+    return changed
 
 
 def resume(connection: Connection) -> bool:
@@ -30,6 +35,19 @@ def resume(connection: Connection) -> bool:
     resumed = _set(connection, paused=False, reason="")
     ring({connection.pk})
     return resumed
+
+
+def try_now(connection: Connection) -> bool:
+    """Open a shut gate before its time, for one object at first; return False where it was not shut."""
+    opened = gate.reopen(connection.pk)
+    if opened:
+        ring({connection.pk})
+    return opened
+
+
+def _told(connection: Connection, reason: str, actor: str) -> None:
+    sender = registry.integrators().get(connection.integrator)
+    signals.paused.send_robust(sender=sender, connection=connection, reason=reason, actor=actor)
 
 
 def _set(connection: Connection, *, paused: bool, reason: str) -> bool:

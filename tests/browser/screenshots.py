@@ -32,7 +32,7 @@ def main() -> int:
         tempfile.TemporaryDirectory() as home,
         stage.demo(Path(home), count=40) as site,
         stage.browser() as browser,
-        stage.logged_in(browser, site, viewport=WIDE) as page,
+        stage.opened(browser, storage_state=stage.log_in(browser, site), viewport=WIDE) as page,
     ):
         _changed(page, site)
         _took(page, f"{site.admin}shop/product/?o=1", "products")

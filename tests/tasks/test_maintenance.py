@@ -49,6 +49,7 @@ def test_what_is_old_is_removed_and_counted(as_worker: As, old_rows: None, caplo
             "bindings": 1,
             "letters": 0,
             "causes": 1,
+            "incidents": 0,
         }
     assert "1 changes of models that no worker here knows were removed" in caplog.text
     assert [change.model for change in Change.objects.all()] == ["zoo.note"]
@@ -62,7 +63,7 @@ def test_what_is_young_stays(as_worker: As, old_rows: None, settings: Any, caplo
         "keep_changes_days": 50,
         "keep_minutes_days": 50,
     }
-    nothing = dict.fromkeys(("operations", "minutes", "changes", "bindings", "letters", "causes"), 0)
+    nothing = dict.fromkeys(("operations", "minutes", "changes", "bindings", "letters", "causes", "incidents"), 0)
     assert as_worker(prune, later="version") == nothing
     assert not TaskResult.objects.exists()
     assert caplog.text == ""
