@@ -220,17 +220,18 @@ def _patterns(entries: Sequence[Any], namespace: str) -> Iterator[tuple[str, Any
 def _narrowed(page: Page, cls: Any, model: Any) -> Iterator[Page]:
     """An API list with each of its filters, searched, and in each order."""
     queries = [{name: value} for name, values in _api_filters(cls, model) for value in values]
-    if getattr(cls, "search_fields", None):
+    if getattr(cls, "search_fields", None) or "search" in getattr(
+        getattr(cls, "filterset_class", None), "base_filters", ()
+    ):
         queries += [{"search": "7"}, {"search": NOBODY}]
     orders = getattr(cls, "ordering_fields", None) or ()
     queries += [{"ordering": sign + name} for name in orders if orders != "__all__" for sign in ("", "-")]
+    queries += [{"ordering": name} for name in getattr(cls, "orderings", ())]
     for query in queries:
         yield Page(f"{page.name}?{_told(query)}", f"{page.url}?{urlencode(query)}")
 
 
 def _api_filters(cls: Any, model: Any) -> Iterator[tuple[str, list[str]]]:
-    from django_filters import BooleanFilter
-
     filterset = getattr(cls, "filterset_class", None)
     row = model._default_manager.order_by("pk").first() if model is not None else None
     for name, found in getattr(filterset, "base_filters", {}).items():
@@ -238,7 +239,7 @@ def _api_filters(cls: Any, model: Any) -> Iterator[tuple[str, list[str]]]:
         if choices:
             given = choices() if callable(choices) else choices
             yield name, [str(value) for value, _ in given if value != ""]
-        elif isinstance(found, BooleanFilter):
+        elif any("Boolean" in kind.__name__ for kind in type(found).__mro__):
             yield name, ["true", "false"]
         elif row is not None and (value := _value(row, found.field_name)) is not None:
             yield name, [value]
@@ -248,8 +249,6 @@ def _value(row: Any, path: str) -> str | None:
     for name in path.split("__"):
         row = getattr(row, name, None)
     value = getattr(row, "pk", row)
-    if isinstance(value, bool):
-        return str(value).lower()
     return None if value is None else str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 

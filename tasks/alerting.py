@@ -30,11 +30,13 @@ def alerts(self: Task[Any, Any], *more: Any, **unknown: Any) -> dict[str, Any]:
     if not conf.current().enabled:
         return {}
     try:
-        totals.settle()
+        totals.settle_if_due()
     except Exception as error:  # noqa: BLE001 - counters that lag are no reason to tell nobody
         logger.error("the totals could not be added up\n%s", trace(error))  # noqa: TRY400 - without secrets
-    found = alerting.evaluate()
-    sent = alerting.deliver()
+    try:
+        found = alerting.evaluate()
+    finally:  # what is due is sent, whatever became of the look
+        sent = alerting.deliver()
     result = {**(dataclasses.asdict(found) if found else {}), **dataclasses.asdict(sent)}
     if (found and found.moved) or sent.messages or sent.failed:
         keep(self, result)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
@@ -30,7 +31,9 @@ class DashboardAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Lead to the dashboard."""
-        return HttpResponseRedirect(address() or reverse("admin:index", current_app=self.admin_site.name))
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(address())
 
 
 def address() -> str:

@@ -9,17 +9,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sync.dashboard.links import Links
+from sync.monitoring.board import MOST as MOST_COUNTED
 from sync.monitoring.board import Board
-from sync.monitoring.heaps import COUNTED
 from sync.monitoring.standing import Standing, shown
 
 BAD, WARN = "bad", "warn"
+
+MOST = 8
+"""So many sentences, that the charts stay in sight; the table of connections has the others."""
 
 
 def attention(board: Board, links: Links) -> list[dict[str, str]]:
     """Return sentences with their ``level`` (bad or warn) and a link; none where all is well."""
     found = [*_alive(board), *(each for one in board.report.connections for each in _connection(one, links))]
-    return sorted(found, key=lambda each: each["level"] != BAD)
+    found.sort(key=lambda each: each["level"] != BAD)
+    if len(found) > MOST:
+        left = len(found) - MOST
+        text = ngettext("and %(n)s more, below.", "and %(n)s more, below.", left) % {"n": left}
+        found = [*found[:MOST], _said(found[MOST]["level"], text)]
+    return found
 
 
 def _alive(board: Board) -> Iterator[dict[str, str]]:
@@ -52,7 +60,7 @@ def _connection(one: Standing, links: Links) -> Iterator[dict[str, str]]:
             "%(name)s: %(n)s object waits for a person.", "%(name)s: %(n)s objects wait for a person.", one.stuck
         )
         causes = links.to("cause_changelist")
-        yield _said(BAD, text % {"name": one.connection, "n": shown(min(one.stuck, COUNTED))}, causes)
+        yield _said(BAD, text % {"name": one.connection, "n": shown(one.stuck, MOST_COUNTED)}, causes)
 
 
 def _said(level: str, text: str, url: str = "") -> dict[str, Any]:

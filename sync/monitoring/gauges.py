@@ -33,6 +33,11 @@ class ConnectionGauges:
     shut_reason: str = ""
     slots: int = 0
 
+    @property
+    def shut(self) -> bool:
+        """Whether the gate holds something up: one whose time has come stays as it is until there is work to try it."""
+        return self.shut_s is not None and (self.shut_s > 0 or bool(self.backlog))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
@@ -70,7 +75,7 @@ def gauges() -> Gauges:
 
 
 def _standings(rows: Sequence[Connection], at: dt.datetime, using: str) -> list[ConnectionGauges]:
-    found = heaps.heaps([row.pk for row in rows], using)
+    found = heaps.heaps([row.pk for row in rows], using, most=COUNTED, whole=False)
     gates = {gate.pk: gate for gate in Gate.objects.using(using).filter(blocked_until__isnull=False)}
     slots = Slot.objects.using(using).filter(expires_at__gt=at).exclude(holder="").values("connection_id")
     busy = {row["connection_id"]: row["n"] for row in slots.annotate(n=Count("pk")).order_by()}

@@ -25,6 +25,9 @@ READY_FOR_S = 1.0
 MOST = 200
 """So many connections are asked; what more there is is not in the answer."""
 
+ALL = "*"
+"""Stands for every connection, where it is not known which there are."""
+
 AT_ONCE = 16
 SPARE_S = 0.2
 """What is left of the budget for writing the answer."""
@@ -115,12 +118,13 @@ def health() -> Health:
         "rows": _rows,
     }
     jobs = _started(questions, "health")
-    probes = _probes(jobs.pop("rows"), until)
+    rows = jobs.pop("rows")
+    probes = _probes(rows, until)
     wait_for([*jobs.values(), *probes.values()], until)
     alive = jobs.pop("pulse")
     found = Health(
         parts={**_read(jobs, settings.health_budget_s), **_alive(alive, settings.health_budget_s)},
-        connections=_read(probes, settings.health_budget_s),
+        connections=_read(probes, settings.health_budget_s) or _unread(rows, settings.health_budget_s),
     )
     return kept.put("health", found, settings.health_cache_s)
 
@@ -145,6 +149,12 @@ def _probes(rows: Job, until: float) -> dict[str, Job]:
     questions = {name: _question(row, left_s) for name, row in found.items()}
     jobs = crew.start(questions, AT_ONCE)
     return {str(row): jobs[name] for name, row in found.items()}
+
+
+def _unread(rows: Job, budget_s: float) -> dict[str, Part]:
+    """Return what is said where it cannot even be read which connections there are."""
+    read = rows.done.is_set() and rows.error is None
+    return {} if read else {ALL: _answer(rows, budget_s)}
 
 
 def _question(row: Connection, timeout_s: float) -> Callable[[], Part]:

@@ -71,7 +71,7 @@ LEVELS = (
     Level(
         "crudsync_gate_shut",
         "1 while nothing is sent because of what the remote answered.",
-        lambda one: float(one.shut_s is not None),
+        lambda one: float(one.shut),
     ),
     Level("crudsync_slots_in_use", "Drains at work.", lambda one: float(one.slots)),
     Level("crudsync_slots", "Drains that may be at work at once.", lambda one: float(one.connection.drains)),

@@ -25,6 +25,10 @@ BEGINNING = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 SETTLED = rollup.LATE + 2 * rollup.MINUTE
 """A minute is not counted anew so long after it is over, unless something of it is open."""
 
+NAME = "totals"
+EVERY = dt.timedelta(minutes=10)
+"""How often minutes are settled: so many more are added up by whoever asks."""
+
 Counted = Mapping[str, float]
 
 
@@ -48,6 +52,15 @@ def totals(connection_ids: Iterable[int]) -> dict[int, dict[str, float]]:
     for summed in _summed(Minute.objects.using(using).filter(rest)):
         _add(found[summed["connection_id"]], _sums(summed))
     return found
+
+
+def settle_if_due() -> int:
+    """Settle where nobody has within ten minutes; see settle()."""
+    using = alias()
+    at = now(using)
+    _, made = Sweep.objects.using(using).get_or_create(name=NAME, defaults={"at": at})
+    last = Sweep.objects.using(using).filter(name=NAME, at__lte=at - EVERY)
+    return settle() if made or last.update(at=at) else 0
 
 
 def settle(*, before: dt.datetime | None = None) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import logging
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -13,6 +14,8 @@ from sync.exceptions import ConfigurationError
 from sync.monitoring import access
 from sync.monitoring import health as whole
 from sync.monitoring.health import Health
+
+logger = logging.getLogger("crudsync.monitoring")
 
 VIEWER_S = 1.0
 """Seconds within which the database has to say who asks; else it is nobody."""
@@ -55,8 +58,16 @@ def _told(found: Health, viewer: access.Viewer) -> JsonResponse:
 @transaction.non_atomic_requests
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """Give the metrics in Prometheus's text format."""
-    if not access.may_see(request):
-        return _refused()
+    try:
+        return _metrics() if access.may_see(request) else _refused()
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("no metrics: the database does not answer: %s", type(error).__name__)
+        answer = HttpResponse("The database does not answer.\n", status=503, content_type="text/plain")
+        answer._has_been_logged = True  # type: ignore[attr-defined]  # as above
+        return answer
+
+
+def _metrics() -> HttpResponse:
     try:
         room = importlib.import_module("sync.monitoring.metrics")
     except ImportError as error:

@@ -145,3 +145,26 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == "extra_missing"
     with pytest.raises(AttributeError):
         sync.api.nothing  # noqa: B018 - asked for its effect
+
+
+def test_an_application_that_the_pages_need_is_named_where_the_api_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sync.checks import api
+
+    assert api.check_api() == []
+    monkeypatch.setattr(api.apps, "is_installed", lambda name: name != "drf_spectacular_sidecar")
+    (found,) = api.check_api()
+    assert found.id == "crudsync.W025"
+    assert "drf_spectacular_sidecar" in found.msg
+    monkeypatch.setattr(api, "in_use", lambda: False)
+    assert api.check_api() == []
+
+
+def test_the_api_is_not_in_use_where_no_address_leads_to_it(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sync.checks import api
+
+    assert api.in_use()
+    monkeypatch.delitem(sys.modules, "sync.api.urls")
+    settings.ROOT_URLCONF = "tests.admin.site"
+    assert not api.in_use()
+    settings.ROOT_URLCONF = None
+    assert not api.in_use()

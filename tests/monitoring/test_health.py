@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection as database
+from django.db import transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
@@ -83,13 +85,14 @@ def test_a_redis_that_nobody_uses_is_not_missed(client: Client, settings: Any) -
 
 def test_a_migration_that_is_not_applied_is_named(client: Client, redis_server: RedisServer) -> None:
     recorder = MigrationRecorder.Migration.objects
-    recorder.filter(app="crudsync", name="0006_alerts").delete()
+    newest = recorder.filter(app="crudsync").latest("name").name
+    recorder.filter(app="crudsync", name=newest).delete()
     try:
         answer = client.get("/readyz", headers=TOKEN)
     finally:
-        recorder.create(app="crudsync", name="0006_alerts")
+        recorder.create(app="crudsync", name=newest)
     assert answer.status_code == 503
-    assert answer.json()["migrations"]["error"] == "1 migrations are not applied, crudsync.0006_alerts first"
+    assert answer.json()["migrations"]["error"] == f"1 migrations are not applied, crudsync.{newest} first"
     kept.forget()
     assert client.get("/readyz").status_code == 200
 
@@ -215,7 +218,7 @@ def test_whatever_hangs_is_told_as_down_and_waited_for_no_longer_than_the_budget
                 "error": "no answer within 0.3 s",
                 "code": "deadline",
             }
-            assert "connections" not in told
+            assert "shop/default" not in told.get("connections", {})
         assert time.monotonic() - began < SLOW / 2
     finally:
         over.set()
@@ -225,9 +228,38 @@ def test_a_remote_that_drips_is_told_as_down(
     client: Client, alive: None, sandbox: Callable[..., Remote], account: Connection, settings: Any
 ) -> None:
     settings.CRUDSYNC = {**settings.CRUDSYNC, "health_budget_s": 1.0}
-    sandbox().fault("late", seconds=SLOW)
+    sandbox().fault("drip_headers", seconds=0.2)
     told = client.get("/health", headers=TOKEN).json()
     assert told["connections"]["shop/default"]["status"] == "down"
+
+
+@pytest.mark.pg
+def test_a_table_that_is_locked_hangs_nobody(client: Client, alive: None, settings: Any) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "health_budget_s": 1.0}
+    locked, over = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        try:
+            with transaction.atomic(), database.cursor() as cursor:
+                cursor.execute("LOCK TABLE crudsync_connection IN ACCESS EXCLUSIVE MODE")
+                locked.set()
+                over.wait(SLOW)
+        finally:
+            database.close()
+
+    holder = threading.Thread(target=lock)
+    holder.start()
+    try:
+        assert locked.wait(SLOW)
+        answer = client.get("/health", headers=TOKEN)
+    finally:
+        over.set()
+        holder.join()
+    told = answer.json()
+    assert told["database"]["status"] == "up"
+    late = {"status": "down", "response_time_ms": None, "error": "no answer within 1 s", "code": "deadline"}
+    assert told["connections"] == {"*": late}
+    assert answer.status_code == 503
 
 
 def test_a_failing_answer_is_no_error_of_the_site(client: Client, caplog: pytest.LogCaptureFixture) -> None:

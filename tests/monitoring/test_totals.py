@@ -8,7 +8,7 @@ import pytest
 from sync.models import Connection, Minute, Sweep, Total
 from sync.models.clock import now
 from sync.monitoring import rollup
-from sync.monitoring.totals import COLUMNS, settle, totals
+from sync.monitoring.totals import COLUMNS, settle, settle_if_due, totals
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +86,18 @@ def test_what_is_about_to_be_removed_is_added_whatever_the_roll_up_says(connecti
     noted(connection, ago=dt.timedelta(days=40), calls=3, open=1)
     assert settle(before=now() - dt.timedelta(days=30)) == 1
     assert Total.objects.get().counted["calls"] == 3
+
+
+def test_it_is_done_every_ten_minutes(connection: Connection) -> None:
+    rolled = Sweep.objects.filter(name=rollup.NAME)
+    rolled.update(at=now() - dt.timedelta(minutes=55))
+    noted(connection, ago=dt.timedelta(hours=1), calls=1)
+    assert settle_if_due() == 1
+    noted(connection, ago=dt.timedelta(minutes=50), calls=1)
+    rolled.update(at=now())
+    assert settle_if_due() == 0
+    Sweep.objects.filter(name="totals").update(at=now() - dt.timedelta(minutes=11))
+    assert settle_if_due() == 1
 
 
 def test_without_a_roll_up_there_is_nothing_to_settle(connection: Connection) -> None:

@@ -108,7 +108,7 @@ def _paused(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # 
 
 
 def _gate_shut(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # noqa: ARG001 - as above
-    if standing.shut_s is None or standing.connection.paused:
+    if not standing.shut or standing.connection.paused:
         return None, ""
     return 1.0, f"the gate is shut: {standing.shut_reason}" if standing.shut_reason else "the gate is shut"
 

@@ -215,6 +215,13 @@ def test_a_pause_is_seen_and_what_follows_from_it_is_not(account: Connection) ->
     assert value("paused") is None
 
 
+def test_a_gate_whose_time_has_come_holds_up_nothing_where_there_is_no_work(account: Connection) -> None:
+    Gate.objects.update_or_create(connection=account, defaults={"blocked_until": now() - dt.timedelta(hours=1)})
+    assert value("gate_shut") is None
+    Gate.objects.update(blocked_until=now() + dt.timedelta(hours=1))
+    assert value("gate_shut") == 1.0
+
+
 @pytest.mark.parametrize(
     ("succeeded", "failed", "share"), [(10, 10, 0.5), (40, 0, 0.0), (0, 30, 1.0), (5, 5, None), (0, 0, None)]
 )
