@@ -49,8 +49,9 @@ BARS: Mapping[str, Sequence[Bar]] = {
     "poison": (Bar("ratio_p99", most=1.5),),
     "outage": (Bar("dead_letters", most=0), Bar("windows_over", most=0), Bar("calls_in_outage", most=100)),
     "soak": (Bar("growth_most", most=0.05), Bar("stuck", most=0)),
+    "surfaces": (Bar("p95_ms", most=300), Bar("queries_grow", most=0)),
 }
-LONG = ("backlog", "poison", "outage", "soak")
+LONG = ("backlog", "poison", "outage", "soak", "surfaces")
 """Run by name only."""
 
 QUICK: Mapping[str, Sequence[str]] = {
@@ -63,6 +64,7 @@ QUICK: Mapping[str, Sequence[str]] = {
     "poison": ("--rows", "2000"),
     "outage": ("--rows", "1000", "--real-s", "10"),
     "soak": ("--minutes", "2"),
+    "surfaces": ("--bindings", "100000", "--operations", "200000", "--rounds", "3"),
 }
 
 

@@ -24,6 +24,9 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 BEAT_INSTALLED = importlib.util.find_spec("django_celery_beat") is not None
 WHITENOISE_INSTALLED = importlib.util.find_spec("whitenoise") is not None
+CORS_INSTALLED = importlib.util.find_spec("corsheaders") is not None
+API_APPS = ["rest_framework", "django_filters", "drf_spectacular", "drf_spectacular_sidecar", "drf_standardized_errors"]
+API_INSTALLED = all(importlib.util.find_spec(name) is not None for name in API_APPS)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -34,14 +37,19 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_celery_results",
     *(["django_celery_beat"] if BEAT_INSTALLED else []),
+    *([*API_APPS, "rest_framework.authtoken"] if API_INSTALLED else []),
+    *(["corsheaders"] if CORS_INSTALLED else []),
     "sync",
     "examples.shop",
 ]
 
 MIDDLEWARE = [
+    "sync.correlation.middleware.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "project.csp.content_security_policy",
     *(["whitenoise.middleware.WhiteNoiseMiddleware"] if WHITENOISE_INSTALLED else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
+    *(["corsheaders.middleware.CorsMiddleware"] if CORS_INSTALLED else []),
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -153,6 +161,9 @@ for _name, _read in {
     "wait_s": env.float,
     "ping_pong_limit": env.int,
     "ping_pong_window_s": env.float,
+    "correlation_header": env.str,
+    "traces": env.bool,
+    "traceparent": env.bool,
 }.items():
     if (_variable := f"CRUDSYNC_{_name.upper()}") in os.environ:
         CRUDSYNC[_name] = _read(_variable)
@@ -161,6 +172,38 @@ if "CRUDSYNC_MONITOR_TOKEN" in os.environ:
     CRUDSYNC["monitor_token"] = "env:CRUDSYNC_MONITOR_TOKEN"  # noqa: S105 - a reference, read when it is asked for
 
 CELERY_BEAT_SCHEDULE = schedule(sweep_s=CRUDSYNC.get("sweep_s"))
+
+# --- the API ---------------------------------------------------------------------------------------------------------
+
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])  # none: no other site's page may call the API
+CORS_URLS_REGEX = r"^/api/"
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "Retry-After", "X-Correlation-ID"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "if-none-match", "x-correlation-id"]
+
+if API_INSTALLED:
+    REST_FRAMEWORK = {
+        # The token first: whoever is not signed in is told how (401).
+        "DEFAULT_AUTHENTICATION_CLASSES": [
+            "rest_framework.authentication.TokenAuthentication",
+            "rest_framework.authentication.SessionAuthentication",
+        ],
+        "DEFAULT_PERMISSION_CLASSES": ["sync.api.permissions.ModelPermissions"],
+        "DEFAULT_PARSER_CLASSES": ["sync.api.parsing.JsonBody"],
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "sync.api.parsing.AlwaysJson",
+        "DEFAULT_SCHEMA_CLASS": "sync.api.schema.Schema",
+        "EXCEPTION_HANDLER": "sync.api.errors.exception_handler",
+    }
+    SPECTACULAR_SETTINGS = {
+        "TITLE": "Example shop",
+        "DESCRIPTION": "What is sold, and how it is synced.",
+        "VERSION": "1",
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "SERVE_INCLUDE_SCHEMA": False,
+        "COMPONENT_SPLIT_REQUEST": True,
+        "ENUM_NAME_OVERRIDES": {},
+    }
 
 # --- the example shop ------------------------------------------------------------------------------------------------
 
@@ -171,9 +214,24 @@ SANDBOX_URL = env.str("SANDBOX_URL", default="http://127.0.0.1:8100/")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+    "filters": {"context": {"()": "sync.monitoring.logs.ContextFilter"}},
+    "formatters": {
+        "text": {
+            "()": "sync.monitoring.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(context)s%(message)s",
+        },
+        "json": {"()": "sync.monitoring.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": env.str("LOG_FORMAT", default="text"),
+            "filters": ["context"],
+        }
+    },
     "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"crudsync.http": {"level": env.str("LOG_CALLS", default="INFO")}},  # DEBUG: a line for each call
 }
 
 # --- a site behind TLS -----------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 admin.site.site_header = admin.site.site_title = "Example shop"
@@ -12,6 +13,16 @@ admin.site.index_title = "What is sold, and how it is synced"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("", include("sync.monitoring.urls")),
     path("crudsync/", include("sync.dashboard.urls")),
+    path("", include("sync.monitoring.urls")),
 ]
+
+if settings.API_INSTALLED:
+    from sync.api.unknown import unknown
+
+    handler500 = "sync.api.unknown.server_error"
+    urlpatterns += [
+        path("api/crudsync/v1/", include("sync.api.urls")),
+        path("api/shop/", include("examples.shop.api.urls")),
+        re_path("^api/", unknown),
+    ]

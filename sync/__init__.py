@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         OffsetPaginator,
         PageNumberPaginator,
     )
+    from sync.correlation import correlated, correlation_id
     from sync.exceptions import (
         ConfigurationError,
         ConstraintViolation,
@@ -80,6 +81,8 @@ __all__ = [
     "SyncQuerySet",
     "actor",
     "alerted",
+    "correlated",
+    "correlation_id",
     "dead",
     "failed",
     "no_sync",
@@ -103,6 +106,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "OffsetPaginator",
         "PageNumberPaginator",
     ),
+    "sync.correlation": ("correlated", "correlation_id"),
     "sync.exceptions": (
         "ConfigurationError",
         "ConstraintViolation",

@@ -9,13 +9,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from sync.admin import show
+from sync.admin.keyset import KeysetAdmin
 from sync.admin.permissions import REVEAL, may
-from sync.admin.readonly import ReadOnlyAdmin
 from sync.models import Change
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin):
+class ChangeAdmin(KeysetAdmin):
     """Changes that no worker has taken yet."""
 
     change_form_template = "crudsync/record_form.html"

@@ -6,19 +6,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
-from django.utils.decorators import method_decorator
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
 
 from sync.admin import show
-from sync.admin.forms import ConnectionForm, CredentialForm
+from sync.admin.account import AccountPages
+from sync.admin.forms import ConnectionForm
+from sync.admin.health import Health
 from sync.admin.permissions import PAUSE, SECRETS, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.exceptions import SecretError
@@ -29,13 +26,13 @@ from sync.resync.pausing import pause, resume
 from sync.secrets import open_sealed
 
 COUNTED = "_crudsync_counted"
-ACCOUNT = ("integrator", "name", "base_url", "options", "drains", "paused", "paused_reason", "credentials_set")
+ACCOUNT = ("integrator", "name", "base_url", "options", "drains", "credentials_set")
 STANDING = ("standing", "objects", "backlog", "attempts")
 SHOWN = (*STANDING, "credentials_set")
 
 
 @admin.register(Connection)
-class ConnectionAdmin(ReadOnlyAdmin):
+class ConnectionAdmin(AccountPages, ReadOnlyAdmin):
     """One row an account at a remote."""
 
     form = ConnectionForm
@@ -69,8 +66,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         """
         named = ("integrator", "name") if obj else ()
         address = () if self.has_secrets_permission(request) else ("base_url",)
-        pause = () if self.has_pause_permission(request) else ("paused", "paused_reason")
-        return (*SHOWN, *named, *address, *pause)
+        return (*SHOWN, *named, *address)
 
     def has_secrets_permission(self, request: HttpRequest) -> bool:
         """Whether this user may set credentials, and say where they are sent."""
@@ -85,12 +81,6 @@ class ConnectionAdmin(ReadOnlyAdmin):
         account = (_("Account") if obj else None, {"fields": ACCOUNT})
         return [(None, {"fields": STANDING}), account] if obj else [account]
 
-    def get_urls(self) -> list[URLPattern]:
-        """Return the pages, with the one that sets credentials."""
-        view = self.admin_site.admin_view(self.credentials_view)
-        own = path("<int:connection_id>/credentials/", view, name="crudsync_connection_credentials")
-        return [own, *super().get_urls()]
-
     def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
         """Save the account, make its gate, and ring, so that what was paused goes on.
 
@@ -101,37 +91,14 @@ class ConnectionAdmin(ReadOnlyAdmin):
         if not obj.paused:
             ring({obj.pk})
 
-    @method_decorator(sensitive_post_parameters("value"))
-    def credentials_view(self, request: HttpRequest, connection_id: int) -> HttpResponse:
-        """Set or remove one credential. No value is ever shown."""
-        connection = self.get_object(request, str(connection_id))
-        if not (self.has_secrets_permission(request) and self.has_view_permission(request, connection)):
-            raise PermissionDenied
-        if connection is None:
-            raise Http404
-        form = CredentialForm(request.POST if request.method == "POST" else None, connection=connection)
-        if request.method == "POST" and form.is_valid():
-            self.log_change(request, connection, form.save())
-            self.message_user(request, _("The credentials are sealed and stored."), messages.SUCCESS)
-            name = "admin:crudsync_connection_change"
-            return HttpResponseRedirect(reverse(name, args=(connection_id,), current_app=self.admin_site.name))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Set a credential"),
-            "opts": self.opts,
-            "original": connection,
-            "form": form,
-            "stored": self.credentials_set(connection),
-        }
-        return TemplateResponse(request, "crudsync/credentials.html", context)
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Count once for the page."""
         obj: Connection | None = context.get("original")
-        context["crudsync_secrets"] = self.has_secrets_permission(request)
         if obj is not None:
+            context["crudsync_deeds"] = self.deeds(request, obj)
+            context["crudsync_health"] = Health.of(obj)
             setattr(obj, COUNTED, report((obj,)).connections[0])
         return super().render_change_form(request, context, *args, **kwargs)
 

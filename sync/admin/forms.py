@@ -1,21 +1,20 @@
-"""What people type: a credential, which is never shown again, a reason, and the end of a doubt."""
+"""What people type: an account, a reason, and the end of a doubt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from sync import registry
+from sync.bindings import LEFT
 from sync.deadletters.ignore import LONGEST_REASON
-from sync.exceptions import ConfigurationError, SecretError
+from sync.exceptions import ConfigurationError
 from sync.integrators.options import effective
 from sync.models import Binding, Connection
-from sync.models.database import alias
-from sync.secrets import open_sealed, seal
+from sync.resync.linking import LONGEST_ID, holder_of
+from sync.resync.pausing import LONGEST_REASON as LONGEST_PAUSE
 
 ARRIVED = "arrived"
 NEVER = "never"
@@ -38,61 +37,16 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         return cleaned
 
 
-class CredentialForm(forms.Form):
-    """Set or remove one credential of a connection. Values go in and never come out.
+class PauseForm(forms.Form):
+    """Say why nothing is sent."""
 
-    Args:
-        connection: whose credentials.
-    """
-
-    name = forms.SlugField(
-        label=_("Name"), max_length=100, help_text=_("As the integrator's auth names it: token, username, client_id …")
-    )
-    value = forms.CharField(
-        label=_("Value"),
+    reason = forms.CharField(
+        label=_("Reason"),
         required=False,
-        strip=False,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"}),
-        help_text=_("Empty: the credential is removed. It is sealed when it is saved, and never shown."),
+        max_length=LONGEST_PAUSE,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("Shown wherever somebody asks why nothing arrives. Empty: your name."),
     )
-    start_anew = forms.BooleanField(
-        label=_("Forget all others"),
-        required=False,
-        help_text=_("Needed where those that are stored can no longer be read."),
-    )
-
-    def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.connection = connection
-
-    def clean(self) -> dict[str, Any]:
-        """Seal what would be stored, so that a missing key is an error of the form."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        if self.errors:
-            return cleaned
-        try:
-            self._sealed(self.connection.credentials, cleaned)
-        except SecretError as error:
-            raise forms.ValidationError(str(error), code=error.code) from error
-        return cleaned
-
-    def save(self) -> str:
-        """Store the sealed credentials; return one sentence for the log, without the value.
-
-        They are read once more under a lock: a worker may have renewed a token since the form was shown.
-        """
-        using = alias()
-        with transaction.atomic(using=using):
-            row = Connection.objects.using(using).select_for_update().get(pk=self.connection.pk)
-            row.credentials = self._sealed(row.credentials, self.cleaned_data)
-            row.save(using=using, update_fields=["credentials", "updated_at"])
-        action = "set" if self.cleaned_data["value"] else "removed"
-        return f"crudsync: credential {self.cleaned_data['name']} {action}"
-
-    def _sealed(self, stored: str, given: Mapping[str, Any]) -> str:
-        values = {} if given["start_anew"] else open_sealed(stored)
-        values.pop(given["name"], None)
-        return seal({**values, given["name"]: given["value"]} if given["value"] else values)
 
 
 class ReasonForm(forms.Form):
@@ -104,6 +58,59 @@ class ReasonForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=_("Shown beside each. Another cause opens them again; a success closes them."),
     )
+
+
+class UnlinkForm(forms.Form):
+    """Say why an object is to be cut off from its remote object."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=LONGEST_REASON,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("Kept in the history, with who did it and when."),
+    )
+
+
+class AdoptForm(forms.Form):
+    """Say which remote object a local one is. ``looked`` is the id that was looked at last.
+
+    Args:
+        binding: the object's.
+    """
+
+    remote_id = forms.CharField(
+        label=_("Remote id"),
+        max_length=LONGEST_ID,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("As the remote shows it."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=LONGEST_REASON,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+    looked = forms.CharField(required=False, strip=False, max_length=LONGEST_ID, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, binding: Binding, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.binding = binding
+
+    def clean_remote_id(self) -> str:
+        """Refuse the id of another object."""
+        remote_id: str = self.cleaned_data["remote_id"]
+        holder = holder_of(self.binding, remote_id)
+        if holder is not None and holder.code != LEFT:
+            raise forms.ValidationError(
+                _("%(type)s %(id)s is bound to this id already: unlink that one first."),
+                code="taken",
+                params={"type": holder.object_type, "id": holder.object_id},
+            )
+        return remote_id
+
+    def looked_at(self, remote_id: str) -> AdoptForm:
+        """Return the form anew, for an id that was looked at."""
+        return AdoptForm({**self.cleaned_data, "looked": remote_id}, binding=self.binding)
 
 
 class DoubtForm(forms.Form):

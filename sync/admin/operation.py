@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
@@ -13,9 +14,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from sync.admin import show
+from sync.admin.keyset import KeysetAdmin
 from sync.admin.permissions import REVEAL, may
-from sync.admin.readonly import ReadOnlyAdmin
-from sync.admin.search import bindings_named
+from sync.admin.search import ids_named
 from sync.models import Operation
 
 STARTED = show.at("started_at", _("when"))
@@ -39,11 +40,14 @@ SHOWN: tuple[Any, ...] = (
     "body_hash",
     "task",
 )
+OBJECTS = 100
+"""A search shows the attempts at so many objects at the most."""
+
 REVEALED = ("request_body", "response_body")
 
 
 @admin.register(Operation)
-class OperationAdmin(ReadOnlyAdmin):
+class OperationAdmin(KeysetAdmin):
     """Every attempt, newest first."""
 
     change_form_template = "crudsync/record_form.html"
@@ -65,7 +69,11 @@ class OperationAdmin(ReadOnlyAdmin):
         """Return the operations of the objects with that id: found through the bindings, which have an index."""
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(binding__in=list(bindings_named(search_term).values_list("pk", flat=True)[:100])), False
+        return queryset.filter(binding__in=ids_named(search_term)[:OBJECTS]), False
+
+    def leading(self, given: Mapping[str, Any]) -> str:
+        """Return the filter by a binding, else that by a connection: these have an index in the order of ids."""
+        return next((name for name in ("binding__id__exact", "connection__id__exact") if name in given), "")
 
     @admin.display(description=_("who"))
     def who(self, obj: Operation) -> str:

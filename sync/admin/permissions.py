@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-REPLAY = "crudsync.replay_binding"
-IGNORE = "crudsync.ignore_binding"
-RESYNC = "crudsync.resync_binding"
-REVEAL = "crudsync.reveal_binding"
-SECRETS = "crudsync.manage_secrets"
-PAUSE = "crudsync.pause_connection"
+from sync.monitoring.permissions import CHANGE, IGNORE, LINK, PAUSE, REPLAY, RESYNC, REVEAL, SECRETS
+
+__all__ = ["CHANGE", "IGNORE", "LINK", "PAUSE", "REPLAY", "RESYNC", "REVEAL", "SECRETS", "may"]
 
 
 def may(request: HttpRequest, permission: str) -> bool:

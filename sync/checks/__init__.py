@@ -3,6 +3,7 @@
 Importing this registers them under the tag ``crudsync``. Ids are permanent; ``docs/reference/checks.md`` lists them.
 """
 
+from sync.checks.api import check_api
 from sync.checks.capture import check_bypass, check_triggers
 from sync.checks.celery import check_celery
 from sync.checks.database import check_databases
@@ -13,6 +14,7 @@ from sync.checks.settings import check_settings
 
 __all__ = [
     "MESSAGES",
+    "check_api",
     "check_bypass",
     "check_celery",
     "check_databases",

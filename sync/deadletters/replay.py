@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from sync import bindings, wake
 from sync.deadletters.choose import Filter, What, letters
+from sync.deadletters.groups import COUNTED
 from sync.models import Binding, State
 from sync.models.database import alias
 from sync.types import Lane, Wanted
@@ -26,12 +27,14 @@ class Replayed:
     """What a replay did, in objects.
 
     ``in_doubt`` were left: nobody knows whether their create arrived, and sending it again could double them; a person
-    says so first. ``under_way`` were left since they are to be sent already.
+    says so first. ``under_way`` were left since they are to be sent already. ``more`` is True where the limit was
+    reached: what is left is replayed by another call.
     """
 
     asked: int = 0
     in_doubt: int = 0
     under_way: int = 0
+    more: bool = False
 
     @property
     def left(self) -> int:
@@ -44,6 +47,7 @@ def replay(
     *,
     actor: str = "",
     reason: str = "replay",
+    limit: int | None = None,
     on_progress: Callable[[int], None] | None = None,
     **chosen: Unpack[Filter],
 ) -> Replayed:
@@ -56,11 +60,16 @@ def replay(
         what: a binding, a cause (or its group), or a queryset of bindings; None: whatever the filter leaves.
         actor: who asks.
         reason: why; shown in the history.
-        on_progress: called after each thousand with how many were looked at so far.
+        limit: objects asked for at the most, to the next thousand; what is under way is not counted then, and what
+            is in doubt up to ``COUNTED``.
+        on_progress: called after each thousand with how many were looked at so far; not where there is a limit.
         chosen: the filter, see :func:`sync.deadletters.letters`.
     """
+    rows = letters(what, **chosen)
+    if limit is not None:
+        return _some(rows, actor, reason, limit)
     asked = doubtful = moving = seen = 0
-    for page in _pages(letters(what, **chosen)):
+    for page in _pages(rows):
         ready = [row for row in page if row[1] in REPLAYED]
         doubtful += sum(row[1] == State.IN_DOUBT for row in page)
         moving += sum(row[1] not in (*REPLAYED, State.IN_DOUBT) for row in page)
@@ -69,6 +78,17 @@ def replay(
         if on_progress is not None:
             on_progress(seen)
     return Replayed(asked=asked, in_doubt=doubtful, under_way=moving)
+
+
+def _some(rows: QuerySet[Binding], actor: str, reason: str, limit: int) -> Replayed:
+    """Ask for the first that can be replayed: a call again begins with those that follow."""
+    doubtful = rows.filter(state=State.IN_DOUBT).order_by()[:COUNTED].count()
+    asked = 0
+    for page in _pages(rows.filter(state__in=REPLAYED)):
+        if asked >= limit:
+            return Replayed(asked=asked, in_doubt=doubtful, more=True)
+        asked += _ask(page, actor, reason)
+    return Replayed(asked=asked, in_doubt=doubtful)
 
 
 def _ask(rows: Sequence[Row], actor: str, reason: str) -> int:

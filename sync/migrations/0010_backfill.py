@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('crudsync', '0006_alerts'),
+        ('crudsync', '0009_binding_indexes'),
     ]
 
     operations = [

@@ -1,1 +1,1 @@
-"""How delivery does: counters per minute, where all stands now, who is alive; probes, health, metrics, alerts."""
+"""How delivery does and stands, and who is alive: figures, probes, health, metrics, alerts, logs. Decides nothing."""

@@ -1,8 +1,9 @@
-"""Stop sending under an account, and go on: changes are taken in all the while."""
+"""Stop sending under an account, and go on: changes are taken in all the while. Try a shut gate before its time."""
 
 from __future__ import annotations
 
 from sync import registry, signals
+from sync.drain import gate
 from sync.models import Connection
 from sync.models.clock import now
 from sync.models.database import alias
@@ -34,6 +35,14 @@ def resume(connection: Connection) -> bool:
     resumed = _set(connection, paused=False, reason="")
     ring({connection.pk})
     return resumed
+
+
+def try_now(connection: Connection) -> bool:
+    """Open a shut gate before its time, for one object at first; return False where it was not shut."""
+    opened = gate.reopen(connection.pk)
+    if opened:
+        ring({connection.pk})
+    return opened
 
 
 def _told(connection: Connection, reason: str, actor: str) -> None:

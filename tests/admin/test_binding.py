@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 
 from examples.shop.models import Category, Product
 from sync import registry
-from sync.admin.paging import BoundedPaginator
 from sync.models import Binding, Connection, Operation, State
 from sync.types import Wanted
 
@@ -62,25 +61,6 @@ def test_the_list_asks_a_constant_number_of_queries(
     for n in range(30):
         bind(Product.objects.create(category=category, name="n", sku=f"b{n}", price=1))
     assert queries() == few
-
-
-def test_no_page_counts_the_whole_table(
-    admin: Client, category: Category, bind: Callable[..., Binding], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(BoundedPaginator, "limit", 2)
-    for n in range(4):
-        bind(Product.objects.create(category=category, name="n", sku=f"b{n}", price=1))
-    with CaptureQueriesContext(database) as context:
-        text = page(admin, LIST)
-    counts = [query["sql"] for query in context if "COUNT(" in query["sql"] and "crudsync_binding" in query["sql"]]
-    assert counts
-    assert all("LIMIT 3" in sql for sql in counts)
-    assert "There are more than 2" in text
-
-
-def test_a_short_list_says_nothing_of_more(admin: Client, product: Product, bind: Callable[..., Binding]) -> None:
-    bind(product)
-    assert "There are more than" not in page(admin, LIST)
 
 
 @pytest.mark.parametrize(

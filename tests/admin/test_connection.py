@@ -214,7 +214,7 @@ class TestCredentials:
     def test_a_token_that_was_renewed_meanwhile_stays(
         self, url: str, admin: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from sync.admin.forms import CredentialForm
+        from sync.admin.credentials import CredentialForm
 
         saved = CredentialForm.save
 

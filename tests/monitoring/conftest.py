@@ -1,4 +1,4 @@
-"""Accounts and operations to count, and a sandbox that the shop's account speaks to."""
+"""Accounts: the shop's, with a sandbox that it speaks to, and one that nobody registered."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ def _fresh_clients() -> Iterator[None]:
     forget()
     yield
     forget()
+
+
+@pytest.fixture
+def sandbox(db: None) -> Iterator[Callable[..., Remote]]:
+    """A function that starts a sandbox with options, sends the shop's calls there, and returns its side door."""
+    with ExitStack() as stack:
+        stack.enter_context(captured())
+
+        def start(**options: Any) -> Remote:
+            server = stack.enter_context(SandboxServer(**options))
+            stack.enter_context(redirected(server.url))
+            return Remote(server.url)
+
+        yield start
+
+
+@pytest.fixture
+def account(db: None) -> Connection:
+    """The shop's default account."""
+    return registry.connection("shop", "default")
 
 
 @pytest.fixture(autouse=True)
@@ -51,23 +71,3 @@ def attempt(connection: Connection) -> Callable[..., Operation]:
         return Operation.objects.create(**{**given, "status": "succeeded", "started_at": at, **values})
 
     return noted
-
-
-@pytest.fixture
-def sandbox(db: None) -> Iterator[Callable[..., Remote]]:
-    """A function that starts a sandbox with options, sends the shop's calls there, and returns its side door."""
-    with ExitStack() as stack:
-        stack.enter_context(captured())
-
-        def start(**options: Any) -> Remote:
-            server = stack.enter_context(SandboxServer(**options))
-            stack.enter_context(redirected(server.url))
-            return Remote(server.url)
-
-        yield start
-
-
-@pytest.fixture
-def account(db: None) -> Connection:
-    """The shop's default account."""
-    return registry.connection("shop", "default")
