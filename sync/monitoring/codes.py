@@ -173,9 +173,6 @@ SETTINGS: Mapping[str, Word] = {
     "secret_unreadable": Word("A sealed credential cannot be opened.", "Bring its key back into encryption_keys."),
     "no_encryption_key": Word("There is no key to seal credentials with.", "Set CRUDSYNC['encryption_keys']."),
     "bad_encryption_key": Word("An encryption key is no Fernet key.", "Make one with Fernet.generate_key()."),
-    "bad_web_url": Word(
-        "The address of an object's page at the remote cannot be made.", "Correct web_url of the type."
-    ),
     "connection_gone": Word("The account was removed meanwhile.", "Add it again, or leave it."),
 }
 """The code and the settings of this site."""
@@ -184,11 +181,6 @@ CALLS: Mapping[str, Word] = {
     "error": Word("Something went wrong.", "Read the message."),
     "fault": Word("A fault that a test has armed."),
     "in_transaction": Word("The remote was called inside an open transaction.", "Call it in transaction.on_commit()."),
-    "link_refused": Word("An object cannot be bound or unbound as asked.", "Read the message."),
-    "not_bound": Word("The object has no id at the remote that could be let go of."),
-    "already_bound": Word("The object is bound to another id already.", "Unlink it first."),
-    "taken": Word("Another object is bound to that id.", "Unlink that one first, or name another id."),
-    "shut": Word("The connection's gate is shut: nothing is asked of the remote.", "Wait until it opens."),
     "no_reason": Word("Capture was switched off without a reason.", "Say why: no_sync('…')."),
     "reason_missing": Word("Letters were to be ignored without a reason.", "Say why."),
     "pagination": Word("The listing loops, repeats or leaves its origin.", "Check paginator and items of the type."),
