@@ -14,7 +14,7 @@ export EVERYWHERE
 # With RETRY=1 what failed is run once more, alone: on a loaded machine real processes can miss a deadline.
 AGAIN := $(if $(RETRY),$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none,false)
 # The rooms whose tests touch rows; the others know no database, and run once.
-WITH_ROWS := acceptance admin api bindings browser capture deadletters drain hostile/test_answers.py hostile/test_canaries.py \
+WITH_ROWS := acceptance admin api bindings capture deadletters drain hostile/test_answers.py hostile/test_canaries.py \
 	hostile/test_rows.py integrators interop management models operations outbox reconcile registry resync tasks testing
 NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 

@@ -3,8 +3,9 @@
 Run ``python -m benchmarks.surfaces [--bindings 1000000] [--operations 5000000] [--rounds 20] [--json]``. The site as it
 is, filled by ``benchmarks.fill``; every address that ``benchmarks.addresses`` finds is asked by a superuser in process,
 once unmeasured, then ``--rounds`` times. ``p95_ms`` is that of the slowest page, ``max_queries`` that of the page with
-most; ``pages`` gives both for each. The same is asked of a small database: ``queries_grow`` counts the pages that need
-more queries in the large one. ``--here`` asks the database that the settings name, filled before.
+most; ``pages`` gives both for each, and ``cpu_ms``: what this process and its PostgreSQL backend computed, which is
+what a page takes where nothing else runs. The same is asked of a small database: ``queries_grow`` counts the pages that
+need more queries in the large one. ``--here`` asks the database that the settings name, filled before.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import percentile, show
@@ -32,6 +35,15 @@ ILL = 503
 
 NONE = (403, 405)
 """What nobody gets, not even a superuser (nobody adds an operation), and what only takes POSTs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one request took: milliseconds on the clock and of CPU, and queries."""
+
+    ms: float
+    cpu_ms: float
+    queries: int
 
 
 def run(
@@ -70,6 +82,7 @@ def told(found: Mapping[str, Any], few: Mapping[str, Any], took: Mapping[str, An
     grow = {name: pair for name, pair in grow.items() if pair[1] > pair[0]}
     return {
         "p95_ms": found[order[0]]["p95_ms"],
+        "cpu_ms": max(one["cpu_ms"] for one in found.values()),
         "max_queries": max(one["max_queries"] for one in found.values()),
         "queries_grow": len(grow),
         "pages_asked": len(found),
@@ -124,12 +137,13 @@ def _deepest(client: Any, url: str, body: str) -> str:
     return last
 
 
-def _times(taken: list[tuple[float, int]], first: tuple[float, int]) -> dict[str, float]:
+def _times(taken: list[Taken], first: Taken) -> dict[str, float]:
     return {
-        "p95_ms": round(percentile([ms for ms, _ in taken], 95), 1),
-        "p50_ms": round(percentile([ms for ms, _ in taken], 50), 1),
-        "first_ms": round(first[0], 1),
-        "max_queries": max(count for _, count in (*taken, first)),
+        "p95_ms": round(percentile([one.ms for one in taken], 95), 1),
+        "p50_ms": round(percentile([one.ms for one in taken], 50), 1),
+        "cpu_ms": round(percentile([one.cpu_ms for one in taken], 95), 1),
+        "first_ms": round(first.ms, 1),
+        "max_queries": max(one.queries for one in (*taken, first)),
     }
 
 
@@ -140,15 +154,32 @@ def _get(client: Any, url: str) -> tuple[str, Any]:
         RuntimeError: it did not answer well.
     """
     with _counted() as count:
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), _computed_ms()
         response = client.get(url)
         body = b"" if response.streaming else response.content
-        taken = (time.perf_counter() - began) * 1000
+        taken = Taken(ms=(time.perf_counter() - began) * 1000, cpu_ms=_computed_ms() - computed, queries=count())
     if response.status_code in NONE:
         return "", None
     if response.status_code not in (*WELL, ILL):
         raise RuntimeError(f"{url} answered {response.status_code}")
-    return body.decode(errors="replace"), (taken, count())
+    return body.decode(errors="replace"), taken
+
+
+def _computed_ms() -> float:
+    """Return the milliseconds of CPU that this process and its backend have used so far, the latter's on Linux alone.
+
+    A backend that was started anew in between counts from nothing, so the sum never goes back by much.
+    """
+    from django.db import connection
+
+    own = time.process_time() * 1000
+    if connection.connection is None:
+        return own
+    try:
+        told = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat").read_text()
+    except OSError:
+        return own
+    return own + int(told.split()[0]) / 1_000_000
 
 
 @contextmanager
@@ -219,10 +250,11 @@ def main() -> None:
         return
     listed, growing = figures.pop("pages"), figures.pop("growing")
     show(figures, as_json=False)
-    print(f"\n{'p95_ms':>8} {'p50_ms':>8} {'first_ms':>8} {'queries':>7}")
+    print(f"\n{'p95_ms':>8} {'p50_ms':>8} {'cpu_ms':>8} {'first_ms':>8} {'queries':>7}")
     for name, one in listed.items():
         grown = f" (grew from {growing[name][0]})" if name in growing else ""
-        print(f"{one['p95_ms']:8} {one['p50_ms']:8} {one['first_ms']:8} {one['max_queries']:7}  {name}{grown}")
+        times = " ".join(f"{one[figure]:8}" for figure in ("p95_ms", "p50_ms", "cpu_ms", "first_ms"))
+        print(f"{times} {one['max_queries']:7}  {name}{grown}")
 
 
 if __name__ == "__main__":

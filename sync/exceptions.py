@@ -17,6 +17,7 @@ Each class says what the caller should do::
     ├── DrainFailed                   see the worker's log: code of the host's, or of ours, raised outside an object
     ├── InTransaction                 call again outside transaction.atomic()
     ├── ObjectBusy                    another worker holds the object: try again later
+    ├── LinkRefused                   see .code: this tie to a remote object cannot be made or cut now
     ├── RateLimitExceeded             wait .retry_after_s, then try again: our own bucket is empty
     │   └── LimiterUnavailable        Redis is away, and the limiter is closed rather than open
     ├── RemoteError                   the remote, or the way to it, said no
@@ -169,6 +170,12 @@ class ObjectBusy(CrudSyncError):
     """Another worker holds the lease of this object."""
 
     code = "busy"
+
+
+class LinkRefused(CrudSyncError):
+    """The tie between a local and a remote object cannot be made, or cut, as things stand."""
+
+    code = "link_refused"
 
 
 class RateLimitExceeded(CrudSyncError):

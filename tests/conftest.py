@@ -98,9 +98,9 @@ def _redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 def redis_server(_redis: RedisServer, settings: Any) -> Iterator[RedisServer]:
     """A running, empty Redis-compatible server, which the settings and Celery point to. Break it as you like."""
     _redis.ensure()
-    settings.REDIS_URL = settings.CELERY_BROKER_URL = _redis.url
-    settings.CRUDSYNC = {**settings.CRUDSYNC, "redis_url": _redis.url}
-    with broker_at(_redis.url):
+    with broker_at(_redis.url):  # first: where Celery has not read the settings yet, it would keep what is set below
+        settings.REDIS_URL = settings.CELERY_BROKER_URL = _redis.url
+        settings.CRUDSYNC = {**settings.CRUDSYNC, "redis_url": _redis.url}
         yield _redis
 
 

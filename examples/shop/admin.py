@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db import models
 
 from examples.shop.models import Category, Customer, Order, Product, Tag
 from sync.admin import SyncAdminMixin
@@ -28,6 +29,7 @@ class ProductAdmin(SyncAdminMixin, admin.ModelAdmin):
     list_select_related = ["category"]
     search_fields = ["name", "sku"]
     autocomplete_fields = ["category", "tags"]
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}  # Django 5.2 warns where it is not said
 
 
 @admin.register(Customer)

@@ -20,6 +20,7 @@ class ShopIntegrator(CrudIntegrator):
 
     name = "shop"
     base_url = settings.SANDBOX_URL
+    web_url = f"{settings.SANDBOX_URL.rstrip('/')}/{{endpoint}}/{{id}}"
     rate_limit = RateLimit(12_000, per=60, burst=100)
 
     @staticmethod

@@ -126,7 +126,7 @@ class BindingAdmin(LetterActions, KeysetAdmin):
 
     def doubt_view(self, request: HttpRequest, binding_id: int) -> HttpResponse:
         """Ask a person whether a create of unknown outcome arrived, and under which id."""
-        if not self.has_resync_permission(request):
+        if not (self.has_view_permission(request) and self.has_resync_permission(request)):
             raise PermissionDenied
         binding = self.get_object(request, str(binding_id))
         if binding is None:

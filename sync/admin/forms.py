@@ -8,10 +8,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from sync import registry
+from sync.bindings import LEFT
 from sync.deadletters.ignore import LONGEST_REASON
 from sync.exceptions import ConfigurationError
 from sync.integrators.options import effective
 from sync.models import Binding, Connection
+from sync.resync.linking import LONGEST_ID, holder_of
 from sync.resync.pausing import LONGEST_REASON as LONGEST_PAUSE
 
 ARRIVED = "arrived"
@@ -56,6 +58,59 @@ class ReasonForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=_("Shown beside each. Another cause opens them again; a success closes them."),
     )
+
+
+class UnlinkForm(forms.Form):
+    """Say why an object is to be cut off from its remote object."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=LONGEST_REASON,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("Kept in the history, with who did it and when."),
+    )
+
+
+class AdoptForm(forms.Form):
+    """Say which remote object a local one is. ``looked`` is the id that was looked at last.
+
+    Args:
+        binding: the object's.
+    """
+
+    remote_id = forms.CharField(
+        label=_("Remote id"),
+        max_length=LONGEST_ID,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("As the remote shows it."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=LONGEST_REASON,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+    looked = forms.CharField(required=False, strip=False, max_length=LONGEST_ID, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, binding: Binding, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.binding = binding
+
+    def clean_remote_id(self) -> str:
+        """Refuse the id of another object."""
+        remote_id: str = self.cleaned_data["remote_id"]
+        holder = holder_of(self.binding, remote_id)
+        if holder is not None and holder.code != LEFT:
+            raise forms.ValidationError(
+                _("%(type)s %(id)s is bound to this id already: unlink that one first."),
+                code="taken",
+                params={"type": holder.object_type, "id": holder.object_id},
+            )
+        return remote_id
+
+    def looked_at(self, remote_id: str) -> AdoptForm:
+        """Return the form anew, for an id that was looked at."""
+        return AdoptForm({**self.cleaned_data, "looked": remote_id}, binding=self.binding)
 
 
 class DoubtForm(forms.Form):

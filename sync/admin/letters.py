@@ -60,6 +60,7 @@ class LetterActions(_Base):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Why need nobody look at them?"),
+            "submit": _("Ignore"),
             "opts": self.opts,
             "form": form,
             "given": GIVEN,

@@ -1,44 +1,30 @@
-"""What the user's own ModelAdmin gains: a status column, an action, and the object's history."""
+"""What the user's own ModelAdmin gains: a status column, filters, actions, a panel, and pages about each object."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from sync.admin import inbox, show
-from sync.admin.panel import PAGE, Panel, bindings_of
-from sync.exceptions import CrudSyncError
-from sync.models import Binding
-from sync.models.identity import object_id_of
-from sync.registry import model_label
-from sync.resync import resync
-from sync.types import Wanted
+from sync.admin.deeds import ObjectDeeds
+from sync.admin.filters import SyncConnectionFilter, SyncStateFilter, usable
+from sync.admin.object_pages import ObjectPages
+from sync.monitoring.statuses import read_statuses, statuses_of
 
-if TYPE_CHECKING:
-    _Base = admin.ModelAdmin[Any]
-else:
-    _Base = object
-
-CACHED = "_crudsync_bindings"
-CHANGED = "_crudsync_changed"
-ACTION = "crudsync_resync"
+FILTERS = (SyncStateFilter, SyncConnectionFilter)
 
 
-class SyncAdminMixin(_Base):
+class SyncAdminMixin(ObjectPages, ObjectDeeds):
     """Put it before ``ModelAdmin``: ``class ProductAdmin(SyncAdminMixin, admin.ModelAdmin)``.
 
-    Adds the column *Sync*, the action *Resync selected*, a panel on the change form and the page *Sync history*. A
-    ``change_form_template`` of your own includes the panel with ``{% include "crudsync/panel.html" %}``.
+    Adds the column *Sync*, two filters, the actions *Resync*, *Push now*, *Pull* and *Ignore*, a panel on the change
+    form that says in one sentence what became of the object, and pages: its history, the difference to the remote now,
+    unlink and adopt. A ``change_form_template`` of your own includes the panel with
+    ``{% include "crudsync/panel.html" %}``.
     """
 
     change_form_template = "crudsync/change_form.html"
@@ -53,103 +39,35 @@ class SyncAdminMixin(_Base):
         columns = tuple(super().get_list_display(request))
         return columns if "crudsync_status" in columns else (*columns, "crudsync_status")
 
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Return the filters with ours at the end, unless they are placed among them."""
+        found = tuple(super().get_list_filter(request))
+        return (*found, *(each for each in FILTERS if each not in found)) if usable(self.model) else found
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list with the bindings of its page: two queries for all rows."""
         changelist = super().get_changelist_instance(request)
-        self._read_bindings(list(changelist.result_list))
+        read_statuses(list(changelist.result_list))
         return changelist
 
     @admin.display(description=_("Sync"))
     def crudsync_status(self, obj: Model) -> str:
         """Return the object's state, per connection where it has several."""
-        rows = getattr(obj, CACHED, None)
-        if rows is None:
-            rows = list(bindings_of(model_label(type(obj)), [object_id_of(obj.pk)]))
-        return show.badges(rows, changed=getattr(obj, CHANGED, False))
+        return statuses_of(obj).badges
 
     def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the actions, with ours where the user may change objects."""
+        """Return the actions, with those of ours that the user may take."""
         actions: dict[str, Any] = super().get_actions(request, *args, **kwargs)
         popup = "_popup" in request.GET or "_popup" in request.POST
-        if self.actions is not None and not popup and self.has_change_permission(request):
-            actions[ACTION] = (type(self)._crudsync_resync, ACTION, _("Resync selected"))
+        if self.actions is not None and not popup:
+            actions |= self.crudsync_actions(request)
         return actions
-
-    def get_urls(self) -> list[URLPattern]:
-        """Return the pages, with the sync history."""
-        name = f"{self.opts.app_label}_{self.opts.model_name}_crudsync"
-        view = self.admin_site.admin_view(self.crudsync_view)
-        return [path("<path:object_id>/crudsync/", view, name=name), *super().get_urls()]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show the panel below the form of an existing object."""
+        """Show the panel below the form of an existing object, but not in a popup."""
         obj = context.get("original")
-        if obj is not None:
-            url = self._history_url(obj)
-            context["crudsync_panel"] = Panel.of_object(obj, request, self.admin_site, url=url)
+        if obj is not None and not context.get("is_popup"):
+            context["crudsync_panel"] = self.crudsync_panel(request, obj)
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def crudsync_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show every attempt at an object; a POST asks for it again."""
-        obj = self.get_object(request, unquote(object_id))
-        if not self.has_view_or_change_permission(request, obj):
-            raise PermissionDenied
-        if obj is None:
-            raise Http404
-        if request.method == "POST":
-            return self._ask(request, obj)
-        url = self._history_url(obj)
-        panel = Panel.of_object(obj, request, self.admin_site, size=PAGE, before=_number(request), url=url)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Sync history: %(object)s") % {"object": obj},
-            "opts": self.opts,
-            "original": obj,
-            "crudsync_panel": panel,
-            "may_ask": self.has_change_permission(request, obj),
-            "media": self.media,
-        }
-        return TemplateResponse(request, "crudsync/history.html", context)
-
-    def _crudsync_resync(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._tell(request, queryset, Wanted.PUSH)
-
-    def _ask(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        if not self.has_change_permission(request, obj):
-            raise PermissionDenied
-        wanted = Wanted.VERIFY if "_verify" in request.POST else Wanted.PUSH
-        if self._tell(request, [obj], wanted):
-            self.log_change(request, obj, f"crudsync: asked to {wanted.name.lower()}")
-        return HttpResponseRedirect(self._history_url(obj))
-
-    def _tell(self, request: HttpRequest, objects: Any, wanted: Wanted) -> bool:
-        try:
-            total = resync(objects, actor=request.user.get_username(), reason=show.asked_for(wanted), wanted=wanted)
-        except CrudSyncError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return False
-        text = ngettext("%(n)d object was asked for.", "%(n)d objects were asked for.", total) % {"n": total}
-        self.message_user(request, text, messages.SUCCESS)
-        return True
-
-    def _read_bindings(self, rows: list[Any]) -> None:
-        found: dict[str, list[Binding]] = {}
-        model: type[Model] = self.model
-        label, ids = model_label(model), [object_id_of(row.pk) for row in rows]
-        for binding in bindings_of(label, ids) if rows else ():
-            found.setdefault(binding.object_id, []).append(binding)
-        changed = inbox.waiting(label, ids) if rows else frozenset()
-        for row, object_id in zip(rows, ids, strict=True):
-            setattr(row, CACHED, found.get(object_id, []))
-            setattr(row, CHANGED, object_id in changed)
-
-    def _history_url(self, obj: Any) -> str:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_crudsync"
-        return reverse(name, args=(admin.utils.quote(obj.pk),), current_app=self.admin_site.name)
-
-
-def _number(request: HttpRequest) -> int:
-    given = request.GET.get("before", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from sync.monitoring.permissions import CHANGE, IGNORE, PAUSE, REPLAY, RESYNC, REVEAL, SECRETS
+from sync.monitoring.permissions import CHANGE, IGNORE, LINK, PAUSE, REPLAY, RESYNC, REVEAL, SECRETS
 
-__all__ = ["CHANGE", "IGNORE", "PAUSE", "REPLAY", "RESYNC", "REVEAL", "SECRETS", "may"]
+__all__ = ["CHANGE", "IGNORE", "LINK", "PAUSE", "REPLAY", "RESYNC", "REVEAL", "SECRETS", "may"]
 
 
 def may(request: HttpRequest, permission: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
@@ -13,41 +13,21 @@ from django.contrib import admin
 from django.contrib.admin.sites import AdminSite
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from sync.models import Binding, Connection, Operation, State
+from sync.models import Binding, Connection, Operation
 from sync.models.identity import pk_of
+from sync.monitoring.badge import badge, badges
 from sync.secrets import redact
 from sync.types import Wanted
+
+__all__ = ["badge", "badges"]  # and all that follows
 
 NOTHING = "–"
 SOON_S = 100
 """A time nearer than this is shown in seconds from now."""
-
-
-def badge(state: str) -> SafeString:
-    """Return a binding's state as a badge, in the colours of the admin's theme."""
-    label = State(state).label if state in State.values else state
-    return format_html('<span class="crudsync-badge crudsync-{}">{}</span>', state, label)
-
-
-def badges(rows: Sequence[Binding], *, changed: bool = False) -> SafeString:
-    """Return one badge per binding; each says its connection where there are several.
-
-    Args:
-        rows: an object's bindings.
-        changed: it was changed since, and no worker has taken that yet: it is pending, whatever its bindings say.
-    """
-    if changed:
-        return badge(State.PENDING)
-    if not rows:
-        return format_html('<span class="crudsync-badge crudsync-unknown">{}</span>', _("not synced yet"))
-    if len(rows) == 1:
-        return badge(rows[0].state)
-    parts = ((str(row.connection), badge(row.state)) for row in rows)
-    return format_html_join(" ", '<span class="crudsync-account">{}: {}</span>', parts)
 
 
 def reason(row: Binding) -> str:

@@ -3,6 +3,7 @@
 from sync.bindings.ask import FIRST, ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.letters import Letter, blame, ignore
+from sync.bindings.linking import UNLINKED, as_claimed, bind, unbind
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
@@ -27,12 +28,15 @@ __all__ = [
     "FIRST",
     "LEFT",
     "ROWLESS",
+    "UNLINKED",
     "Claimed",
     "Fold",
     "Letter",
     "Mark",
     "Settlement",
+    "as_claimed",
     "ask",
+    "bind",
     "blame",
     "bury",
     "by_remote_id",
@@ -58,6 +62,7 @@ __all__ = [
     "resolve",
     "rest",
     "settle",
+    "unbind",
     "verify",
     "wake_children",
     "wake_late",

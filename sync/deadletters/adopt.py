@@ -41,6 +41,7 @@ def adopt(binding_ids: Collection[int] | None = None) -> int:
 
 def _adopt(binding_ids: Collection[int] | None) -> int:
     rows = Binding.objects.using(alias()).filter(Q(cause__isnull=True) | ~Q(cause__code=F("code")), state__in=STUCK)
+    rows = rows.exclude(code=bindings.UNLINKED)  # somebody's decision, no failure
     if binding_ids is not None:
         rows = rows.filter(pk__in=list(binding_ids))
     fields = ("pk", "connection_id", "code", "detail", "lease_token", "seq")

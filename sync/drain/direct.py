@@ -19,7 +19,8 @@ from sync.drain.delivery import Delivery, Tally
 from sync.drain.failure import let_go
 from sync.drain.gate import Pass, Passage
 from sync.drain.interpret import Interpreter
-from sync.drain.plan import Plan, Planner
+from sync.drain.plan import Plan
+from sync.drain.planner import Planner
 from sync.drain.recorder import settle
 from sync.drain.send import Senders
 from sync.drain.settling import released, without_call
@@ -240,6 +241,7 @@ def _claim(unit: Any, verb: Verb, object_id: str, lease_s: float) -> Claimed:
         model=model_label(unit.spec.model),
         lane=Lane.LIVE,
         wanted=WANTED[verb],
+        actor=getattr(unit, "asked_by", "")[:150],
     )
     return bindings.claim_one(row, lease_s)
 

@@ -20,7 +20,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "on_delete": ("delete", "keep"),
 }
 LANES: Mapping[str, Lane] = {"live": Lane.LIVE, "bulk": Lane.BULK}
-TEXTS = ("name", "endpoint", "update_method", "envelope", "id_path", "version", "idempotency", "external_id", "items")
+TEXTS = (
+    *("name", "endpoint", "update_method", "envelope", "id_path", "version", "idempotency", "external_id", "items"),
+    "web_url",
+)
 SECONDS = {"key_ttl": False, "lookup_lag": True, "rest_s": True, "timeout_s": False, "connect_s": False}
 """Options that are seconds, and whether none at all is a value."""
 

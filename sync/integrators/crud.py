@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Model
 
-from sync import registry
+from sync import capture, registry
 from sync.connectors import classify
 from sync.drain import direct
 from sync.exceptions import NotSyncable, UnknownObjectType
@@ -39,6 +39,7 @@ class CrudIntegrator(Speaker):
         self.object_type = object_type
         super().__init__(model, connection)
         self.attempt: Callable[[], Outcome] | None = None
+        self.asked_by = ""
         self._asked: Any = None
         self.validate_object()
 
@@ -159,6 +160,7 @@ class CrudIntegrator(Speaker):
         units = [type(self)(self.object_type, row, self.connection) for row in rows]
         for unit in units:
             unit._saved(unit.model)
+            unit.asked_by = capture.current_actor()
         outcomes = direct.run_many(units, verb)
         return [outcome.remote_id if outcome.ok else classify.to_error(outcome) for outcome in outcomes]
 
@@ -223,6 +225,7 @@ class CrudIntegrator(Speaker):
                 raise classify.to_error(outcome)
             return outcome
         registry.adopt(type(self))
+        self.asked_by = self.asked_by or capture.current_actor()
         return direct.run(self, verb, self._object_id(verb, object_id))
 
     def _object_id(self, verb: Verb, object_id: Any) -> str:

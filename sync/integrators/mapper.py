@@ -31,11 +31,13 @@ Step = Callable[[Any, dict[str, Any], Mapping[str, Any]], None]
 class Mapper(Protocol):
     """How rows of one object type become payloads.
 
-    ``keys`` leads from a model field's name to its key in the payload, ``parents`` are the foreign keys sent as remote
-    ids, ``many`` the many-to-many fields sent as lists of them; ``inward``: some fields are written back.
+    ``keys`` leads from a model field's name to its key in the payload, ``inward_keys`` from that of a field which is
+    written back to its key in the answer. ``parents`` are the foreign keys sent as remote ids, ``many`` the
+    many-to-many fields sent as lists of them; ``inward``: some fields are written back.
     """
 
     keys: Mapping[str, str]
+    inward_keys: Mapping[str, str]
     inward: bool
     parents: tuple[ParentSpec, ...]
     many: tuple[ParentSpec, ...]
@@ -95,6 +97,7 @@ class ModelMapper:
         self.many = tuple(many)
         self._inward = [(entry, field_of(model, entry)) for entry in self.maps if entry.inward]
         self.inward = bool(self._inward)
+        self.inward_keys: Mapping[str, str] = {field.name: entry.target for entry, field in self._inward}
 
     def payload(self, instance: Any, remote_ids: Mapping[str, Any]) -> dict[str, type_json]:
         """Return what is sent for a row.

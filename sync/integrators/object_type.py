@@ -19,6 +19,7 @@ from sync.integrators.mapper import Mapper, ModelMapper, field_of
 from sync.integrators.mapping import Map, as_maps, default_fields
 from sync.integrators.rates import rate_limits
 from sync.integrators.serializers import SerializerMapper, references
+from sync.integrators.web import check_template
 from sync.retry import policy
 from sync.types import Lane, ParentSpec, RateLimit, RetryPolicy, Verb
 
@@ -71,6 +72,7 @@ class ObjectType:
         classify: verb → status → kind of outcome, over the usual table: ``{"update": {204: "not_found"}}``.
         errors: dotted path in an answer with 2xx where something means that it was refused.
         capture: ``signals``, or ``trigger``: the database (PostgreSQL) records every write itself.
+        web_url: an object's page at the remote, for people: ``https://shop.example/admin/products/{id}``.
 
     Raises:
         ConfigurationError: ``bad_object_type``, ``unknown_option``, ``bad_map``, or what rates and retries raise.
@@ -114,6 +116,7 @@ class ObjectType:
     classify: Mapping[Any, Any] = field(default_factory=dict)
     errors: str = ""
     capture: str = "signals"
+    web_url: str = ""
     siblings: Mapping[str, type[Any]] = field(default_factory=dict, repr=False)
     free: bool = field(default=False, repr=False)
 
@@ -146,6 +149,7 @@ class ObjectType:
         self._check_more()
 
     def _check_more(self) -> None:
+        check_template(self.web_url)
         serializer: Any = self.serializer
         if serializer is not None and not (isinstance(serializer, type) and hasattr(serializer, "to_representation")):
             raise wrong("serializer", serializer, "the class of a DRF serializer")

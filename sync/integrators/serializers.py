@@ -51,6 +51,7 @@ class SerializerMapper:
         self.parents = self._overlay.parents
         self.many = self._overlay.many
         self.inward = self._overlay.inward
+        self.inward_keys = self._overlay.inward_keys
         self.keys: Mapping[str, str] = {**dict(self._sources()), **self._overlay.keys}
 
     def payload(self, instance: Any, remote_ids: Mapping[str, Any]) -> dict[str, type_json]:

@@ -40,6 +40,6 @@ INDEXES = [
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("crudsync", "0006_alerts")]
+    dependencies = [("crudsync", "0008_links")]
 
     operations = [AddIndexBesideWriters(model_name="binding", index=index) for index in INDEXES]

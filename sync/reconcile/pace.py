@@ -10,17 +10,18 @@ from sync.exceptions import RateLimitExceeded
 from sync.types import Verb
 
 
-def take_turn(unit: Any, wait_s: float) -> None:
-    """Wait until the next page of an object type may be asked for.
+def take_turn(unit: Any, wait_s: float, verb: Verb = Verb.LIST) -> None:
+    """Wait until the next page of an object type, or one object, may be asked for.
 
     Args:
         unit: an integrator instance.
         wait_s: seconds that it may take.
+        verb: what is asked.
 
     Raises:
         RateLimitExceeded: no token within that time; ``retry_after_s`` says when there will be one.
     """
-    limits = unit.limits(Verb.LIST)
+    limits = unit.limits(verb)
     deadline = time.monotonic() + wait_s
     while True:
         left_s = max(deadline - time.monotonic(), 0.0)
@@ -30,5 +31,6 @@ def take_turn(unit: Any, wait_s: float) -> None:
             if time.monotonic() <= grant.until:
                 return
         if grants.retry_after_s >= left_s:
-            raise RateLimitExceeded("no token for a page of the listing", retry_after_s=grants.retry_after_s)
+            what = "a page of the listing" if verb is Verb.LIST else f"a {verb}"
+            raise RateLimitExceeded(f"no token for {what}", retry_after_s=grants.retry_after_s)
         time.sleep(grants.retry_after_s)

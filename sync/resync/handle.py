@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from django.db.models import Max, Q
 
-from sync import registry
 from sync.models import Binding, Change, Operation, State
 from sync.models.identity import object_id_of
 from sync.registry import model_label
+from sync.resync.pushing import Pushed, push_now
 from sync.resync.resync import resync, saved_id
 from sync.resync.targets import Target, targets
 from sync.types import Wanted
@@ -116,9 +116,26 @@ class Handle:
 
         Raises:
             NotSyncable: the object is not saved.
-            InTransaction, ObjectBusy, RateLimitExceeded, ObjectError, RemoteError: with ``now``, what came of it.
+            InTransaction, ObjectBusy, RateLimitExceeded, ObjectError, RemoteError: with ``now``, what came of it; every
+                account was tried.
         """
-        return self._send() if now else self._ask(Wanted.PUSH, actor, reason)
+        if not now:
+            return self._ask(Wanted.PUSH, actor, reason)
+        told = self.push_now(actor=actor, reason=reason)
+        error = next((each.error for each in told if each.error is not None), None)
+        if error is not None:
+            raise error
+        return len(told)
+
+    def push_now(self, *, actor: str = "", reason: str = "") -> tuple[Pushed, ...]:
+        """Send it here, and tell what came of it under each account, rather than raise the first error.
+
+        Raises:
+            NotSyncable: the object is not saved.
+        """
+        told = push_now(self.instance, self.targets, actor=actor, reason=reason)
+        self.refresh()
+        return told
 
     def pull(self, *, actor: str = "", reason: str = "") -> int:
         """Ask for the remote to be read: its ``IN`` fields are written here, then what differs is sent.
@@ -150,18 +167,6 @@ class Handle:
         )
         self.refresh()
         return asked
-
-    def _send(self) -> int:
-        object_id = saved_id(self.instance)
-        bound = {(row.connection_id, row.object_type) for row in self.bindings if row.remote_id}
-        for target in self.targets:
-            integrator: Any = registry.get(target.connection.integrator)
-            speaker = integrator(target.object_type, self.instance, target.connection.name)
-            known = (target.connection.pk, target.object_type) in bound
-            send = speaker.update_object if known else speaker.create_object
-            send(object_id)
-        self.refresh()
-        return len(self.targets)
 
     def _keys(self) -> Q:
         keys = Q()

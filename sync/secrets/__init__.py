@@ -4,7 +4,7 @@ from sync.secrets.account import Account, configured, credentials
 from sync.secrets.memory import hushed, remember, source, trace
 from sync.secrets.names import hide, is_secret_name, redact, without_secrets
 from sync.secrets.references import is_reference, resolve
-from sync.secrets.sealing import check_keys, open_sealed, rotate, seal
+from sync.secrets.sealing import check_keys, is_newest, open_sealed, rotate, seal
 
 __all__ = [
     "Account",
@@ -13,6 +13,7 @@ __all__ = [
     "credentials",
     "hide",
     "hushed",
+    "is_newest",
     "is_reference",
     "is_secret_name",
     "open_sealed",

@@ -60,6 +60,23 @@ def rotate(text: str) -> str:
         raise _unreadable() from error
 
 
+def is_newest(text: str) -> bool:
+    """Return whether sealed text is sealed under the newest key; empty text is.
+
+    Raises:
+        SecretError: there is no key, or it is not one.
+    """
+    if not text:
+        return True
+    _fernet()
+    newest = _single(resolve(conf.current().encryption_keys[0]), 1)
+    try:
+        newest.decrypt(text.encode())
+    except (InvalidToken, ValueError):
+        return False
+    return True
+
+
 def check_keys() -> None:
     """Check that each configured key is there and is one; having none is fine.
 

@@ -26,11 +26,11 @@ KEPT = 8
 
 NO_RETRIES: Mapping[str, Any] = {"max_retries": 0, "interval_start": 0, "interval_step": 0}
 
-# How each kind of broker is told not to wait.
-PATIENCE: Mapping[str, Mapping[str, Any]] = {
-    "redis": {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "retry_on_timeout": False},
-    "amqp": {"read_timeout": TIMEOUT_S, "write_timeout": TIMEOUT_S},
+PATIENCE: Mapping[str, Sequence[str]] = {
+    "redis": ("socket_timeout", "socket_connect_timeout"),
+    "amqp": ("read_timeout", "write_timeout"),
 }
+"""How each kind of broker is told for how long to wait."""
 
 
 class Sent:
@@ -139,14 +139,15 @@ class Publisher:
             _drop(way)
 
 
-def connect(app: Celery) -> Connection:
-    """Return a connection to the application's broker, not open yet, that waits a quarter of a second at the most.
+def connect(app: Celery, timeout_s: float = TIMEOUT_S) -> Connection:
+    """Return a connection to the application's broker, not open yet, that waits so many seconds at the most.
 
     The application's own settings and pool are left as they are.
     """
     driver = app.connection_for_write().get_transport_cls().driver_type
-    options = {**NO_RETRIES, **PATIENCE.get(driver, {})}
-    connection: Connection = app.connection_for_write(connect_timeout=TIMEOUT_S, transport_options=options)
+    patience: dict[str, Any] = dict.fromkeys(PATIENCE.get(driver, ()), timeout_s)
+    options = {**NO_RETRIES, **patience, "retry_on_timeout": False} if driver == "redis" else {**NO_RETRIES, **patience}
+    connection: Connection = app.connection_for_write(connect_timeout=timeout_s, transport_options=options)
     return connection
 
 

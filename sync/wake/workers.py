@@ -25,7 +25,10 @@ def answering(timeout_s: float) -> tuple[str, ...] | None:
     try:
         app = host_app()
         way = connect(app)
-        replies: list[dict[str, Any]] = app.control.ping(timeout=timeout_s, connection=way) or []
+        control: Any = app.control
+        mailbox = control.mailbox(way)
+        mailbox.producer_pool = None  # else the question goes by the host's pool, with the host's patience
+        replies: list[dict[str, Any]] = mailbox.multi_call("ping", timeout=timeout_s) or []
         return tuple(sorted({name for reply in replies for name in reply}))
     except Exception as error:  # noqa: BLE001 - transports raise what they like
         logger.info("the broker cannot be asked for workers: %s", type(error).__name__)

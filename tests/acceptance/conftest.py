@@ -19,7 +19,9 @@ from sync.testing.remote import Remote, SandboxProcess
 from sync.wake.doorbell import echo, rung
 from sync.wake.publisher import publisher
 from tests.acceptance import stand_ins
+from tests.acceptance.scene import Scene
 from tests.acceptance.waiting import quiet, until
+from tests.servers.celery import Beat, Worker
 from tests.servers.own import OwnPostgres
 from tests.servers.postgres import PostgresServer
 
@@ -157,3 +159,25 @@ def until_equal(sandbox: Remote) -> Callable[..., None]:
         assert list(differences(sandbox.call("GET", "/__state__"))) == []
 
     return waited
+
+
+@pytest.fixture
+def scene(
+    sandbox: Remote,
+    worker: Callable[..., Worker],
+    beat: Callable[..., Beat],
+    short: dict[str, float],
+    account: Callable[..., Connection],
+    until_equal: Callable[..., None],
+    measured: Callable[..., None],
+) -> Scene:
+    """All that a test with real processes needs, in one hand."""
+    return Scene(
+        remote=sandbox,
+        worker=worker,
+        beat=beat,
+        short=short,
+        account=account,
+        until_equal=until_equal,
+        measured=measured,
+    )

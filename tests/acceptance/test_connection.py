@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from examples.shop.models import Customer
 from project.servers import LOOPBACK
 from sync.models import Binding, Connection
-from sync.testing.remote import Remote, SandboxProcess
+from sync.testing.remote import SandboxProcess
 from tests.acceptance.marks import once
+from tests.acceptance.scene import Scene
 from tests.acceptance.waiting import until
-from tests.servers.celery import Beat, Worker
 from tests.servers.proxy import Proxy
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
@@ -63,53 +61,35 @@ BROKEN: dict[str, Callable[[Proxy], str]] = {
 )
 def test_what_is_not_sent_costs_no_attempt_and_follows_once_the_remote_is_reached(
     proxy: Proxy,
-    sandbox: Remote,
-    worker: Callable[..., Worker],
-    beat: Callable[..., Beat],
-    short: dict[str, float],
-    account: Callable[..., Connection],
-    until_equal: Callable[..., None],
-    measured: Callable[..., None],
+    scene: Scene,
     broken: str,
 ) -> None:
-    knobs = {**short, "CRUDSYNC_ALLOW_NETWORKS": "127.0.0.0/8,192.0.2.0/24"}
-    account(base_url=BROKEN[broken](proxy), options={"retry": "no_retry"})  # one attempt would be the last
-    worker(knobs=knobs)
-    beat(knobs=knobs)
-    for n in range(COUNT):
-        Customer.objects.create(email=f"{n}@shop.test", name=f"Customer {n}")
+    knobs = {**scene.short, "CRUDSYNC_ALLOW_NETWORKS": "127.0.0.0/8,192.0.2.0/24"}
+    scene.account(base_url=BROKEN[broken](proxy), options={"retry": "no_retry"})  # one attempt would be the last
+    scene.worker(knobs=knobs)
+    scene.beat(knobs=knobs)
+    rows = scene.customers(COUNT)
     until(lambda: Connection.objects.get().gate.closures >= 2)  # shut, probed, and shut again
     assert Connection.objects.get().gate.reason
     until(lambda: set(Binding.objects.values_list("attempts", "uncertain", "remote_id")) == {(0, "", None)})
-    assert sandbox.calls() == []
+    assert scene.remote.calls() == []
     proxy.pass_through()
-    account(base_url=f"http://{LOOPBACK}:{proxy.port}/")
+    scene.account(base_url=f"http://{LOOPBACK}:{proxy.port}/")
     mended = time.monotonic()
-    until_equal()
-    measured(arrived_after_s=round(time.monotonic() - mended, 2))
-    created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
-    assert created == {f"{n}@shop.test": 1 for n in range(COUNT)}
+    scene.until_equal()
+    scene.measured(arrived_after_s=round(time.monotonic() - mended, 2))
+    scene.assert_each_created_once(rows)
 
 
 @pytest.mark.chaos
-def test_a_remote_that_swallows_everything_is_left_alone_and_doubles_nothing(
-    proxy: Proxy,
-    sandbox: Remote,
-    worker: Callable[..., Worker],
-    beat: Callable[..., Beat],
-    short: dict[str, float],
-    account: Callable[..., Connection],
-    until_equal: Callable[..., None],
-) -> None:
-    account(base_url=f"http://{LOOPBACK}:{proxy.port}/", options={"retry": {"attempts": 3, "max_age": 0.0}})
+def test_a_remote_that_swallows_everything_is_left_alone_and_doubles_nothing(proxy: Proxy, scene: Scene) -> None:
+    scene.account(base_url=f"http://{LOOPBACK}:{proxy.port}/", options={"retry": {"attempts": 3, "max_age": 0.0}})
     proxy.black_hole()
-    worker(knobs=short)
-    beat(knobs=short)
-    for n in range(COUNT):
-        Customer.objects.create(email=f"{n}@shop.test", name=f"Customer {n}")
+    scene.worker(knobs=scene.short)
+    scene.beat(knobs=scene.short)
+    rows = scene.customers(COUNT)
     until(lambda: Connection.objects.get().gate.blocked_until is not None)  # five unanswered calls of three objects
     proxy.drop_all()
     proxy.pass_through()
-    until_equal()
-    created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
-    assert created == {f"{n}@shop.test": 1 for n in range(COUNT)}
+    scene.until_equal()
+    scene.assert_each_created_once(rows)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -16,11 +15,10 @@ from django.db import connection, transaction
 
 from examples.shop.models import Customer
 from sync import bindings
-from sync.models import Binding, Connection, Operation, Status
-from sync.testing.remote import Remote
+from sync.models import Binding
 from sync.types import Wanted
+from tests.acceptance.scene import Scene
 from tests.acceptance.waiting import until
-from tests.servers.celery import Beat, Worker
 from tests.servers.postgres import PostgresServer
 
 pytestmark = [
@@ -94,23 +92,17 @@ REFUSALS = {
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_transactions_that_the_database_refuses_are_repeated(
     impatient: PostgresServer,
-    sandbox: Remote,
-    worker: Callable[..., Worker],
-    beat: Callable[..., Beat],
-    short: dict[str, float],
-    account: Callable[..., Connection],
-    until_equal: Callable[..., None],
-    measured: Callable[..., None],
+    scene: Scene,
     refusal: str,
 ) -> None:
-    account(drains=3, options={"rate_limit": {"limit": 60_000, "per": 60, "burst": 1000}})
+    scene.account(drains=3, options={"rate_limit": {"limit": 60_000, "per": 60, "burst": 1000}})
     words, isolation = REFUSALS[refusal]
     before = refusals(impatient, words)
     url = f"{impatient.url}?options={quote(f'-c default_transaction_isolation={isolation}')}"
-    knobs = {**short, "rest_s": 0.0, "threads": 4, "DATABASE_URL": url}
+    knobs = {**scene.short, "rest_s": 0.0, "threads": 4, "DATABASE_URL": url}
     with Competitor(impatient) as competitor:
-        worker(concurrency=3, knobs=knobs)
-        beat(knobs=knobs)
+        scene.worker(concurrency=3, knobs=knobs)
+        scene.beat(knobs=knobs)
         rows = [Customer.objects.create(email=f"{n}@shop.test", name="0") for n in range(COUNT)]
 
         def refused() -> int:
@@ -123,27 +115,19 @@ def test_transactions_that_the_database_refuses_are_repeated(
             return refused() >= ENOUGH
 
         until(refused_often, 60)
-    until_equal(60)
-    measured(refused=refused(), calls=sandbox.last_seq())
-    created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
-    assert created == {f"{n}@shop.test": 1 for n in range(COUNT)}
-    assert not Binding.objects.exclude(uncertain="").exists()
-    assert not Operation.objects.filter(status=Status.STARTED).exists()
+    scene.until_equal(60)
+    scene.measured(refused=refused(), calls=scene.remote.last_seq())
+    scene.assert_each_created_once(rows)
+    scene.assert_nothing_open()
 
 
-def test_a_long_transaction_over_the_rows_being_sent_blocks_nobody_and_is_not_overwritten(
-    sandbox: Remote,
-    worker: Callable[..., Worker],
-    beat: Callable[..., Beat],
-    short: dict[str, float],
-    until_equal: Callable[..., None],
-) -> None:
+def test_a_long_transaction_over_the_rows_being_sent_blocks_nobody_and_is_not_overwritten(scene: Scene) -> None:
     rows = [Customer.objects.create(email=f"{n}@shop.test", name="Before") for n in range(8)]
-    worker(knobs=short)
-    beat(knobs=short)
-    until_equal()
-    for there in sandbox.objects("customers"):
-        sandbox.edit("customers", there["id"], score=7)  # comes back as ``credit`` with the next answer
+    scene.worker(knobs=scene.short)
+    scene.beat(knobs=scene.short)
+    scene.until_equal()
+    for there in scene.remote.objects("customers"):
+        scene.remote.edit("customers", there["id"], score=7)  # comes back as ``credit`` with the next answer
     binding = Binding.objects.first()
     assert binding is not None
     ids = [str(row.pk) for row in rows]
@@ -163,10 +147,10 @@ def test_a_long_transaction_over_the_rows_being_sent_blocks_nobody_and_is_not_ov
     assert held.wait(20)
     bindings.ask(binding.connection_id, "customer", ids, wanted=Wanted.PUSH)
     pushed = len(rows)
-    until(lambda: len(sandbox.calls("customers", "PATCH", applied=True)) >= pushed)
-    assert {there["name"] for there in sandbox.objects("customers")} == {"Before"}
+    until(lambda: len(scene.remote.calls("customers", "PATCH", applied=True)) >= pushed)
+    assert {there["name"] for there in scene.remote.objects("customers")} == {"Before"}
     assert set(Customer.objects.values_list("credit", flat=True)) == {None}
     release.set()
     thread.join(20)
-    until_equal()
+    scene.until_equal()
     until(lambda: set(Customer.objects.values_list("credit", "name")) == {(7, "After")})

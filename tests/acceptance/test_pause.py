@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
 
 import psutil
 import pytest
@@ -12,11 +11,11 @@ from celery import current_app
 from django.db.models import F
 
 from examples.shop.models import Customer
-from sync.models import Binding, Change, Connection, Operation
-from sync.testing.remote import Remote
+from sync.models import Binding, Change, Operation
 from tests.acceptance.marks import once
+from tests.acceptance.scene import Scene
 from tests.acceptance.waiting import until
-from tests.servers.celery import Beat, Worker
+from tests.servers.celery import Worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("captured")]
 
@@ -37,21 +36,13 @@ def days_pass(days: int) -> None:
 
 
 @once
-def test_rows_and_memory_stay_bounded_while_a_connection_is_paused_for_days(
-    sandbox: Remote,
-    worker: Callable[..., Worker],
-    beat: Callable[..., Beat],
-    short: dict[str, float],
-    account: Callable[..., Connection],
-    until_equal: Callable[..., None],
-    measured: Callable[..., None],
-) -> None:
-    running = worker(concurrency=1, knobs=short)
-    beat(knobs=short)
+def test_rows_and_memory_stay_bounded_while_a_connection_is_paused_for_days(scene: Scene) -> None:
+    running = scene.worker(concurrency=1, knobs=scene.short)
+    scene.beat(knobs=scene.short)
     rows = Customer.objects.bulk_create(Customer(email=f"{n}@shop.test", name="0") for n in range(COUNT))
-    until_equal()
+    scene.until_equal()
     assert Operation.objects.count() >= COUNT
-    account(paused=True)
+    scene.account(paused=True)
     memory = []
     for day in range(1, DAYS + 1):
         for row in rows:
@@ -63,9 +54,9 @@ def test_rows_and_memory_stay_bounded_while_a_connection_is_paused_for_days(
     assert Binding.objects.count() == COUNT
     current_app.send_task("crudsync.prune", ignore_result=True)
     until(lambda: not Operation.objects.exists())
-    assert len(sandbox.calls()) == COUNT
-    measured(edits=COUNT * DAYS, memory_mb=[round(memory[0]), round(memory[-1])])
+    assert len(scene.remote.calls()) == COUNT
+    scene.measured(edits=COUNT * DAYS, memory_mb=[round(memory[0]), round(memory[-1])])
     assert memory[-1] < memory[2] + 20
-    account(paused=False)
-    until_equal()
-    assert Counter(entry.method for entry in sandbox.calls(applied=True)) == {"POST": COUNT, "PATCH": COUNT}
+    scene.account(paused=False)
+    scene.until_equal()
+    assert Counter(entry.method for entry in scene.remote.calls(applied=True)) == {"POST": COUNT, "PATCH": COUNT}

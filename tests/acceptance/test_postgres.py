@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 
 import psycopg
 import pytest
 from django.db import connection
 
-from examples.shop.models import Customer
-from sync.models import Binding, Connection, Operation, Status
-from sync.testing.remote import Remote
+from sync.models import Operation
+from tests.acceptance.scene import Scene
 from tests.acceptance.waiting import until
-from tests.servers.celery import Beat, Supervisor, Worker
+from tests.servers.celery import Supervisor
 from tests.servers.postgres import PostgresServer
 
 pytestmark = [
@@ -71,32 +69,24 @@ LONG = ("restarted", "crashed", "sessions ended")
 )
 def test_a_database_that_breaks_in_the_middle_of_deliveries_loses_and_doubles_nothing(
     own_postgres: PostgresServer,
-    sandbox: Remote,
-    worker: Callable[..., Worker],
-    beat: Callable[..., Beat],
-    short: dict[str, float],
-    account: Callable[..., Connection],
-    until_equal: Callable[..., None],
-    measured: Callable[..., None],
+    scene: Scene,
     fault: str,
 ) -> None:
-    account(drains=2, options={"rate_limit": {"limit": 60_000, "per": 60, "burst": 1000}})
-    sandbox.fault("delay", collection="customers", seconds=0.05)
-    running = beat(knobs=short)
+    scene.account(drains=2, options={"rate_limit": {"limit": 60_000, "per": 60, "burst": 1000}})
+    scene.remote.fault("delay", collection="customers", seconds=0.05)
+    running = scene.beat(knobs=scene.short)
     running.wait_for("Sending due task crudsync.sweep")  # the scheduler of this site needs its tables to start
-    Customer.objects.bulk_create(Customer(email=f"{n}@shop.test", name=f"Customer {n}") for n in range(COUNT))
-    with Supervisor(running, worker(knobs={**short, "threads": 4})) as supervisor:
-        until(lambda: sandbox.last_seq() > COUNT // 8)
+    rows = scene.customers_at_once(COUNT)
+    with Supervisor(running, scene.worker(knobs={**scene.short, "threads": 4})) as supervisor:
+        until(lambda: scene.remote.last_seq() > COUNT // 8)
         FAULTS[fault](own_postgres)
         connection.close()  # ours has ended like the others
-        when = sandbox.last_seq()
+        when = scene.remote.last_seq()
         mended = time.monotonic()
-        until_equal(90)
-        measured(sent_before=when, arrived_after_s=round(time.monotonic() - mended, 2))
-        measured(restarts=len(supervisor.restarts))
+        scene.until_equal(90)
+        scene.measured(sent_before=when, arrived_after_s=round(time.monotonic() - mended, 2))
+        scene.measured(restarts=len(supervisor.restarts))
     assert when < COUNT
-    created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
-    assert created == {f"{n}@shop.test": 1 for n in range(COUNT)}
-    assert not Binding.objects.exclude(uncertain="").exists()
-    assert not Operation.objects.filter(status=Status.STARTED).exists()
-    assert Operation.objects.count() >= len(sandbox.calls("customers", "POST", applied=True))
+    scene.assert_each_created_once(rows)
+    scene.assert_nothing_open()
+    assert Operation.objects.count() >= len(scene.remote.calls("customers", "POST", applied=True))

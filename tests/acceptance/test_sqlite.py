@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection
 
-from examples.shop.models import Customer
-from sync.models import Binding, Operation, Status
-from sync.testing.remote import Remote
+from tests.acceptance.scene import Scene
 from tests.acceptance.waiting import until
-from tests.servers.celery import Beat, Worker
 from tests.servers.surroundings import database_url
 
 pytestmark = [
@@ -50,23 +46,16 @@ def hog() -> Iterator[Callable[[], None]]:
 
 
 def test_a_file_that_another_writer_keeps_locked_loses_and_doubles_nothing(
-    sandbox: Remote,
-    worker: Callable[..., Worker],
-    beat: Callable[..., Beat],
-    short: dict[str, float],
-    until_equal: Callable[..., None],
-    measured: Callable[..., None],
+    scene: Scene,
     hog: Callable[[], None],
 ) -> None:
-    knobs = {**short, "DATABASE_URL": f"{database_url()}?timeout={PATIENCE_S}"}
-    running = worker(knobs=knobs)
-    beat(knobs=short)
+    knobs = {**scene.short, "DATABASE_URL": f"{database_url()}?timeout={PATIENCE_S}"}
+    running = scene.worker(knobs=knobs)
+    scene.beat(knobs=scene.short)
     hog()
-    Customer.objects.bulk_create(Customer(email=f"{n}@shop.test", name=f"Customer {n}") for n in range(COUNT))
+    rows = scene.customers_at_once(COUNT)
     until(lambda: "locked" in running.text(), 60)
-    until_equal(60)
-    measured(locked=running.text().count("database is locked"))
-    created = Counter(entry.data["email"] for entry in sandbox.calls("customers", "POST", applied=True))
-    assert created == {f"{n}@shop.test": 1 for n in range(COUNT)}
-    assert not Binding.objects.exclude(uncertain="").exists()
-    assert not Operation.objects.filter(status=Status.STARTED).exists()
+    scene.until_equal(60)
+    scene.measured(locked=running.text().count("database is locked"))
+    scene.assert_each_created_once(rows)
+    scene.assert_nothing_open()

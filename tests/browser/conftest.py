@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.process)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The demo, its sample rows delivered."""
     if lacking := stage.missing():
@@ -29,21 +30,28 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium(shop: Site) -> Iterator[Any]:  # the site first: a browser without one is of no use
     with stage.browser() as launched:
         yield launched
 
 
+@pytest.fixture(scope="session")
+def admitted(chromium: Any, shop: Site) -> Callable[..., AbstractContextManager[Any]]:
+    """A function that opens a page of somebody who has logged in, with options of a browser's context."""
+    kept = stage.log_in(chromium, shop)
+    return lambda **options: stage.opened(chromium, storage_state=kept, **options)
+
+
 @pytest.fixture
-def desk(chromium: Any, shop: Site) -> Iterator[Any]:
+def desk(admitted: Callable[..., AbstractContextManager[Any]]) -> Iterator[Any]:
     """A page of somebody who has logged in."""
-    with stage.logged_in(chromium, shop) as page:
+    with admitted() as page:
         yield page
 
 
 @pytest.fixture
-def phone(chromium: Any, shop: Site) -> Iterator[Any]:
+def phone(admitted: Callable[..., AbstractContextManager[Any]]) -> Iterator[Any]:
     """The same, on a phone."""
-    with stage.logged_in(chromium, shop, viewport=stage.PHONE, is_mobile=True) as page:
+    with admitted(viewport=stage.PHONE, is_mobile=True) as page:
         yield page

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from sync import capture, registry, wake
+from sync import capture, faults, registry, wake
 from sync.drain import Report, drain
 from sync.models import Binding, Connection, Gate
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, Type
@@ -68,3 +69,20 @@ def hurry(connection: Connection) -> None:
     past = timezone.now() - dt.timedelta(seconds=1)
     Binding.objects.filter(connection=connection, due_at__isnull=False, leased=False).update(due_at=past)
     Gate.objects.filter(connection=connection, blocked_until__isnull=False).update(blocked_until=past)
+
+
+@contextmanager
+def armed(point: str, kind: str = "end", nth: int = 1) -> Iterator[None]:
+    """Break what runs inside the block at a named point, as if its process had ended (``end``) or raising (``raise``).
+
+    Args:
+        point: of ``sync.faults``.
+        kind: ``end`` or ``raise``.
+        nth: how often the point is reached before it breaks.
+    """
+    faults._armed[point] = (kind, nth)
+    try:
+        yield
+    finally:
+        faults._armed.clear()
+        faults._seen.clear()

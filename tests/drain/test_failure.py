@@ -16,7 +16,7 @@ from sync.drain import Report, drain, run_now
 from sync.drain.intake import intake
 from sync.models import Binding, Connection, Gate, Operation, State, Status
 from sync.types import RetryPolicy, Verb
-from tests.drain.conftest import hurry
+from tests.drain.conftest import armed, hurry
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, row
 
 pytestmark = pytest.mark.django_db
@@ -129,13 +129,8 @@ def test_what_was_journaled_keeps_its_lease_and_is_not_counted_as_a_crash(
     remote: MemoryRemote, connection: Connection, deliver: Deliver
 ) -> None:
     group = Group.objects.create(name="a")
-    faults._armed["journaled"] = ("raise", 1)
-    try:
-        with pytest.raises(faults.Fault):
-            drain(connection.pk, wait=False)
-    finally:
-        faults._armed.clear()
-        faults._seen.clear()
+    with armed("journaled", "raise"), pytest.raises(faults.Fault):
+        drain(connection.pk, wait=False)
     binding = row(connection, group)
     assert (binding.leased, binding.claims, binding.uncertain) == (True, 0, "create")
     assert binding.due_at > timezone.now()
@@ -183,13 +178,8 @@ def test_where_our_own_database_was_away_the_gate_stays_open_and_the_objects_com
 
 def test_a_process_that_ends_gives_nothing_back(connection: Connection) -> None:
     Group.objects.create(name="a")
-    faults._armed["planned"] = ("end", 1)
-    try:
-        with pytest.raises(faults.Ended):
-            drain(connection.pk, wait=False)
-    finally:
-        faults._armed.clear()
-        faults._seen.clear()
+    with armed("planned"), pytest.raises(faults.Ended):
+        drain(connection.pk, wait=False)
     assert set(Binding.objects.values_list("claims", "leased")) == {(1, True)}
 
 

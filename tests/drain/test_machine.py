@@ -8,6 +8,7 @@ import json
 import logging
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import pytest
@@ -32,7 +33,7 @@ from sync.drain.decide import AWAITED
 from sync.exceptions import ConnectFailed
 from sync.models import Binding, Change, Connection, Gate, Operation, State, Status
 from sync.types import Verb, Wanted
-from tests.drain.conftest import hurry
+from tests.drain.conftest import armed, hurry
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, error, late, lost, status
 
 FAULTS = {
@@ -181,16 +182,10 @@ class Deliveries(RuleBasedStateMachine):
     @rule(point=st.sampled_from(POINTS), nth=st.integers(1, 2), kind=st.sampled_from(["raise", "end"]))
     def die(self, point: str, nth: int, kind: str) -> None:
         """A drain that fails, or whose process ends, in the middle."""
-        faults._armed[point] = (kind, nth)
         self.integrator.remote.land()
         hurry(self.connection)
-        try:
+        with armed(point, kind, nth), suppress(faults.Fault, faults.Ended):
             drain(self.connection.pk, wait=False)
-        except (faults.Fault, faults.Ended):
-            pass
-        finally:
-            faults._armed.clear()
-            faults._seen.clear()
 
     @rule()
     def lose_the_lease_under_way(self) -> None:

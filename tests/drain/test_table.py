@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from sync.bindings.rows import Claimed, Settlement
 from sync.drain import attempt as attempts
 from sync.drain.decide import AWAITED, decide
+from sync.drain.facts import facts_of
 from sync.drain.intent import Intent
-from sync.drain.plan import Plan, Planner
+from sync.drain.plan import Plan
 from sync.drain.settling import case_of, ruling, without_call
 from sync.drain.verdict import judge
 from sync.models import State
@@ -134,9 +135,8 @@ class World:
         text = json.dumps(payload, separators=(",", ":")) if present else None
         intent = Intent.parse(claim.intent)
         keep = not present and self.spec.on_delete == "keep"
-        facts = Planner._facts(
-            None, claim, self.spec, intent, present=present, keep=keep, equal=present and text == claim.sent
-        )
+        equal = present and text == claim.sent
+        facts = facts_of(claim, self.spec, intent, present=present, keep=keep, equal=equal)
         return Plan(
             claim=claim,
             spec=self.spec,

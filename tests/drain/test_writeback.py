@@ -12,6 +12,7 @@ from sync import bindings, faults
 from sync.drain import Report, drain
 from sync.models import Connection, State
 from sync.types import Wanted
+from tests.drain.conftest import armed
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, row
 
 Deliver = Callable[..., Report]
@@ -113,13 +114,8 @@ def test_a_write_back_whose_process_ended_before_it_is_made_good_by_a_read(
 ) -> None:
     integrator.written = {"name": "from the remote"}
     group = Group.objects.create(name="a")
-    faults._armed["settled"] = ("end", 1)
-    try:
-        with pytest.raises(faults.Ended):
-            drain(connection.pk, wait=False)
-    finally:
-        faults._armed.clear()
-        faults._seen.clear()
+    with armed("settled"), pytest.raises(faults.Ended):
+        drain(connection.pk, wait=False)
     found = row(connection, group)
     assert (found.state, found.dirty_since, found.wanted) == (State.SYNCED, None, Wanted.VERIFY)
     group.refresh_from_db()
@@ -145,11 +141,6 @@ def test_where_nothing_can_be_read_a_write_back_asks_for_no_look(
 ) -> None:
     integrator.spec.can_read, integrator.written = False, {"name": "from the remote"}
     group = Group.objects.create(name="a")
-    faults._armed["settled"] = ("end", 1)
-    try:
-        with pytest.raises(faults.Ended):
-            drain(connection.pk, wait=False)
-    finally:
-        faults._armed.clear()
-        faults._seen.clear()
+    with armed("settled"), pytest.raises(faults.Ended):
+        drain(connection.pk, wait=False)
     assert row(connection, group).due_at is None

@@ -213,6 +213,30 @@ def pages(client: Client) -> str:
     return "\n".join(shown)
 
 
+@pytest.fixture
+def shown(client: Client, settings: Any) -> Callable[[], str]:
+    """A function that returns what the admin shows of every row of ours."""
+    settings.ROOT_URLCONF, settings.STATIC_ROOT = "tests.admin.site", None
+    return lambda: pages(client)
+
+
+@pytest.fixture
+def tickets(remote: SmallRemote, registered: Callable[..., Any]) -> Callable[[Any], None]:
+    """A function that registers an integrator of tickets, which have a field with a secret's name."""
+
+    def declared(ticket: Any) -> None:
+        class TicketIntegrator(CrudIntegrator):
+            base_url = f"{remote.url}/"
+
+            @staticmethod
+            def set_object_types() -> Any:
+                return {"ticket": ticket}
+
+        registered(TicketIntegrator)
+
+    return declared
+
+
 def assert_nowhere(**places: str) -> None:
     for place, text in places.items():
         found = text.find(MARK)
@@ -236,12 +260,10 @@ def test_no_secret_is_left_anywhere(
     speaking: Callable[..., Any],
     deliver: Callable[..., Any],
     everything: Callable[[], str],
-    client: Client,
-    settings: Any,
+    shown: Callable[[], str],
     auth: str,
     failure: str,
 ) -> None:
-    settings.ROOT_URLCONF, settings.STATIC_ROOT = "tests.admin.site", None
     hook = failure.partition("(")[0] if failure.endswith("raises") else ""
     remote.tokens = {"access_token": C["access"], "refresh_token": C["refresh"] + "2", "expires_in": 3600}
     remote.answering = FAILURES[failure]
@@ -255,7 +277,7 @@ def test_no_secret_is_left_anywhere(
         assert any(MARK in f"{each.target} {each.lines}" or "YzRuNHJ5" in str(each.lines) for each in asked)
     assert Binding.objects.filter(object_id=str(note.pk)).exists()
     errors = told(cls, note) if not hook else ""
-    assert_nowhere(logs=everything(), tables=tables(), admin=pages(client), errors=errors)
+    assert_nowhere(logs=everything(), tables=tables(), admin=shown(), errors=errors)
 
 
 def told(cls: Any, note: Note) -> str:
@@ -306,52 +328,32 @@ def test_these_tests_would_see_a_secret(
 
 def test_a_field_with_a_secrets_name_goes_nowhere_unless_it_is_mapped(
     remote: SmallRemote,
-    registered: Callable[..., Any],
+    tickets: Callable[[Any], None],
     deliver: Callable[..., Any],
     everything: Callable[[], str],
-    client: Client,
-    settings: Any,
+    shown: Callable[[], str],
 ) -> None:
-    settings.ROOT_URLCONF, settings.STATIC_ROOT = "tests.admin.site", None
-
-    class PlainIntegrator(CrudIntegrator):
-        base_url = f"{remote.url}/"
-
-        @staticmethod
-        def set_object_types() -> Any:
-            return {"ticket": {"model": Ticket, "endpoint": "tickets"}}
-
-    registered(PlainIntegrator)
+    tickets({"model": Ticket, "endpoint": "tickets"})
     row = Ticket.objects.create(code="1", access_token=C["password"])
     deliver()
     row.delete()
     deliver()
     assert [each.method for each in remote.spoken] == ["POST", "DELETE"]
     assert MARK not in str([each.data for each in remote.spoken])
-    assert_nowhere(logs=everything(), tables=tables(), admin=pages(client))
+    assert_nowhere(logs=everything(), tables=tables(), admin=shown())
 
 
 def test_a_mapped_field_with_a_secrets_name_is_kept_as_agreed_and_shown_nowhere(
     remote: SmallRemote,
-    registered: Callable[..., Any],
+    tickets: Callable[[Any], None],
     deliver: Callable[..., Any],
     everything: Callable[[], str],
-    client: Client,
-    settings: Any,
+    shown: Callable[[], str],
 ) -> None:
-    settings.ROOT_URLCONF, settings.STATIC_ROOT = "tests.admin.site", None
-
-    class MappingIntegrator(CrudIntegrator):
-        base_url = f"{remote.url}/"
-
-        @staticmethod
-        def set_object_types() -> Any:
-            return {"ticket": ObjectType(model=Ticket, endpoint="tickets", fields=["code", "access_token"])}
-
-    registered(MappingIntegrator)
+    tickets(ObjectType(model=Ticket, endpoint="tickets", fields=["code", "access_token"]))
     Ticket.objects.create(code="1", access_token=C["password"])
     deliver()
     assert MARK in str(remote.spoken[0].data)
     kept = [line for line in tables().splitlines() if MARK in line]
     assert {line.partition(":")[0] for line in kept} <= {"Ticket.access_token", "Binding.sent", "Binding.seen"}
-    assert_nowhere(logs=everything(), admin=pages(client))
+    assert_nowhere(logs=everything(), admin=shown())

@@ -14,6 +14,7 @@ from sync.models.clock import now
 from sync.monitoring import pulse as pulsing
 from sync.monitoring.pulse import Pings, pulse
 from sync.wake.workers import answering
+from tests.servers.celery import broker_at
 from tests.servers.redis import RedisServer
 
 pytestmark = pytest.mark.django_db
@@ -64,8 +65,9 @@ def test_without_workers_nothing_is_said_of_beat(workers: Callable[..., None]) -
 
 
 def test_a_broker_that_is_away_is_told_at_once_and_no_page_waits_for_it() -> None:
-    assert answering(0.5) is None  # nothing listens where the settings of the tests point
-    assert pulse().workers is None
+    with broker_at("redis://127.0.0.1:1/0"):  # nothing listens there
+        assert answering(0.5) is None
+        assert pulse().workers is None
 
 
 def test_only_the_first_one_waits_and_others_get_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
