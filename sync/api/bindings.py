@@ -111,11 +111,8 @@ class BindingFilter(RowFilter):
     def narrowed(self) -> tuple[QuerySet[Any], QuerySet[Any] | None]:
         """Find the stuck by their index where they are few: among a million they would be come across too rarely."""
         self.few = self._few()
-        return super().narrowed()
-
-    def walks(self, name: str, value: Any) -> bool:
-        """Return whether this filter has no index."""
-        return super().walks(name, value) and not (name == "state" and self.few is not None)
+        rows, base = super().narrowed()
+        return rows, base if base is None or self.few is None else base.filter(pk__in=self.few)
 
     def _few(self) -> list[int] | None:
         state, connection = (self.form.cleaned_data.get(name) for name in ("state", "connection"))
