@@ -161,6 +161,9 @@ for _name, _read in {
     "wait_s": env.float,
     "ping_pong_limit": env.int,
     "ping_pong_window_s": env.float,
+    "correlation_header": env.str,
+    "traces": env.bool,
+    "traceparent": env.bool,
 }.items():
     if (_variable := f"CRUDSYNC_{_name.upper()}") in os.environ:
         CRUDSYNC[_name] = _read(_variable)
@@ -211,9 +214,24 @@ SANDBOX_URL = env.str("SANDBOX_URL", default="http://127.0.0.1:8100/")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+    "filters": {"context": {"()": "sync.monitoring.logs.ContextFilter"}},
+    "formatters": {
+        "text": {
+            "()": "sync.monitoring.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(context)s%(message)s",
+        },
+        "json": {"()": "sync.monitoring.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": env.str("LOG_FORMAT", default="text"),
+            "filters": ["context"],
+        }
+    },
     "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"crudsync.http": {"level": env.str("LOG_CALLS", default="INFO")}},  # DEBUG: a line for each call
 }
 
 # --- a site behind TLS -----------------------------------------------------------------------------------------------

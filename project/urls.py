@@ -13,8 +13,8 @@ admin.site.index_title = "What is sold, and how it is synced"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("", include("sync.monitoring.urls")),
     path("crudsync/", include("sync.dashboard.urls")),
+    path("", include("sync.monitoring.urls")),
 ]
 
 if settings.API_INSTALLED:

@@ -57,6 +57,9 @@ class Settings:
         reconcile_stop_share: a reconciliation that finds a larger share different stops.
         inline: sending is allowed inside an open transaction; for tests that run in one.
         user_agent: User-Agent of every call.
+        correlation_header: the header by which a call tells the remote the correlation id; empty: none.
+        traces: spans of OpenTelemetry, from the save to the remote call; needs the ``otel`` extra.
+        traceparent: a call that is traced tells the remote its trace, by the header of that name.
         monitor_token: bearer token of ``/metrics`` and of the details of ``/health``, a value or a reference
             (``env:NAME``); empty: staff only.
         health_budget_s: how long ``/health`` and ``/readyz`` may take.
@@ -98,6 +101,9 @@ class Settings:
     reconcile_stop_share: float = 0.2
     inline: bool = False
     user_agent: str = "django-crudsync"
+    correlation_header: str = "X-Correlation-ID"
+    traces: bool = False
+    traceparent: bool = False
     monitor_token: str = field(default="", repr=False)
     health_budget_s: float = 5.0
     health_cache_s: float = 15.0

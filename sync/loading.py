@@ -15,7 +15,18 @@ from typing import Any
 
 OURS = Path(__file__).resolve().parent.parent / "tasks"
 OTHER_NAME = "crudsync_tasks"
-MODULES = ("options", "records", "words", "delivery", "reconciliation", "maintenance", "alerting", "schedule", "worker")
+MODULES = (
+    "options",
+    "context",
+    "records",
+    "words",
+    "delivery",
+    "reconciliation",
+    "maintenance",
+    "alerting",
+    "schedule",
+    "worker",
+)
 
 
 def schedule(**options: Any) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from sync.drain import slots
 from sync.drain.sweep import sweep_if_overdue
 from sync.exceptions import CrudSyncError, DrainFailed
 from sync.monitoring.rollup import roll_up_if_overdue
+from sync.secrets import trace
 
 from .options import OPTIONS, time_limit_s
 from .records import keep
@@ -64,13 +65,13 @@ def _sweep_if_overdue() -> None:
     try:
         if sweep_if_overdue() is None:
             return
-    except Exception:  # the drain's own outcome is what the task tells
-        logger.exception("the sweep after a drain failed")
+    except Exception as error:  # noqa: BLE001 - the drain's own outcome is what the task tells
+        logger.error("the sweep after a drain failed\n%s", trace(error))  # noqa: TRY400 - without secrets
     _roll_up_if_overdue()
 
 
 def _roll_up_if_overdue() -> None:
     try:
         roll_up_if_overdue()
-    except Exception:  # counters may be late; what is to be sent may not
-        logger.exception("the counters of the last minutes were not rolled up")
+    except Exception as error:  # noqa: BLE001 - counters may be late; what is to be sent may not
+        logger.error("the minutes were not rolled up\n%s", trace(error))  # noqa: TRY400 - without secrets

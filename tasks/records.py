@@ -7,6 +7,8 @@ from typing import Any
 
 from celery import Task, states
 
+from sync.secrets import trace
+
 logger = logging.getLogger("crudsync.tasks")
 
 
@@ -16,5 +18,5 @@ def keep(task: Task[Any, Any], result: dict[str, Any]) -> None:
         return
     try:
         task.backend.store_result(task.request.id, result, states.SUCCESS, request=task.request)
-    except Exception:  # any backend, any error; the work is done and recorded in our own rows
-        logger.exception("the result of %s could not be stored", task.name)
+    except Exception as error:  # noqa: BLE001 - any backend, any error; the work is recorded in our own rows
+        logger.error("the result of %s could not be stored\n%s", task.name, trace(error))  # noqa: TRY400 - no secrets

@@ -10,6 +10,7 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import task_failure, worker_init, worker_ready
 
 from sync import conf, registry
+from sync.secrets import trace
 
 from .delivery import drain, sweep
 from .options import time_limit_s
@@ -23,8 +24,8 @@ def set_time_limit(sender: Any = None, **kwargs: Any) -> None:
     try:
         task = sender.app.tasks[drain.name]
         task.time_limit = max(task.time_limit or 0, time_limit_s(registry.integrators().values()))
-    except Exception:  # a worker that starts is worth more than a limit that fits
-        logger.exception("the time limit of drains stays as it was")
+    except Exception as error:  # noqa: BLE001 - a worker that starts is worth more than a limit that fits
+        logger.error("the time limit of drains stays as it was\n%s", trace(error))  # noqa: TRY400 - without secrets
 
 
 @worker_init.connect(dispatch_uid="crudsync.about")
@@ -48,8 +49,8 @@ def sweep_at_start(sender: Any = None, **kwargs: Any) -> None:
             queue = {"queue": settings.queue} if settings.queue else {}
             expires_s = max(4 * settings.sweep_s, 60.0)
             sender.app.send_task(sweep.name, expires=expires_s, ignore_result=True, retry=False, **queue)
-    except Exception:  # the next sweep of beat's does the same
-        logger.exception("no sweep at the worker's start")
+    except Exception as error:  # noqa: BLE001 - the next sweep of beat's does the same
+        logger.error("no sweep at the worker's start\n%s", trace(error))  # noqa: TRY400 - without secrets
 
 
 @task_failure.connect(dispatch_uid="crudsync.lost")  # by name below: what defines a shared task is not what runs
@@ -65,5 +66,7 @@ def ring_for_the_lost(
     try:
         queue = {"queue": conf.current().queue} if conf.current().queue else {}
         sender.apply_async(args=args, kwargs={**(kwargs or {}), "lost": task_id}, retry=False, **queue)
-    except Exception:  # the slot expires, and the next sweep rings
-        logger.exception("nobody is asked to follow a drain that was lost")
+    except Exception as error:  # noqa: BLE001 - the slot expires, and the next sweep rings
+        logger.error(  # noqa: TRY400 - without secrets
+            "nobody is asked to follow a drain that was lost\n%s", trace(error)
+        )

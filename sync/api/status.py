@@ -100,7 +100,7 @@ class StatusViewSet(Ours, ViewSet):
         at = now(alias())
         rows = list(Connection.objects.select_related("gate").defer("credentials")[: AT_MOST + 1])
         shown = rows[:AT_MOST]
-        found, alive = report(shown, synced=False), pulse()
+        found, alive = report(shown), pulse()
         hour = figures(at - SPAN, at, [row.pk for row in shown])
         accounts = zip(shown, found.connections, strict=True)
         body = {

@@ -10,6 +10,7 @@ from typing import Any
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
 from sync.bindings.stale import ROWLESS
+from sync.correlation.origin import here
 from sync.models import Binding, State
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction
@@ -72,8 +73,18 @@ def ask(
     return total
 
 
-def ensure(connection_id: int, object_type: str, object_ids: Sequence[str], *, model: str, actor: str = "") -> int:
+def ensure(
+    connection_id: int,
+    object_type: str,
+    object_ids: Sequence[str],
+    *,
+    model: str,
+    actor: str = "",
+    origin: str | None = None,
+) -> int:
     """Make bindings, due now, for the objects that have none; those that have one are left as they are.
+
+    ``origin`` is that of whoever calls, unless given.
 
     Returns:
         How many were made.
@@ -90,6 +101,7 @@ def ensure(connection_id: int, object_type: str, object_ids: Sequence[str], *, m
             object_id=object_id,
             model=model,
             actor=actor,
+            origin=here() if origin is None else origin,
             due_at=at,
             dirty_since=at,
         )
@@ -119,6 +131,7 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
             code="",
             detail="",
             actor=actor,
+            origin=here(),
             due_at=now(using),
         )
     )

@@ -103,6 +103,7 @@ def _new(row: Fold, at: dt.datetime) -> Binding:
         lane=row.lane,
         wanted=row.wanted,
         actor=row.actor,
+        origin=row.origin,
         snapshot=row.snapshot,
         dirty_since=row.dirty_since or at,
         due_at=at,
@@ -115,6 +116,7 @@ def _merge(binding: Binding, row: Fold, at: dt.datetime, using: str) -> None:
         "lane": row.lane if binding.due_at is None else min(binding.lane, row.lane),
         "wanted": max(binding.wanted, row.wanted),
         "actor": row.actor,
+        "origin": row.origin,
         "dirty_since": binding.dirty_since or row.dirty_since or at,
     }
     if row.snapshot is not None:
@@ -158,6 +160,7 @@ def _claimed(b: Binding, lone: bool, at: dt.datetime) -> Claimed:
         snapshot=b.snapshot,
         waits_for=b.waits_for,
         actor=b.actor,
+        origin=b.origin,
         dirty_since=b.dirty_since,
         lone=lone,
         now=at,

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 
 from sync.bindings import generic, postgres
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
+from sync.correlation import origin
 from sync.exceptions import ObjectBusy
 from sync.models import Binding
 from sync.models.clock import now
@@ -139,6 +140,7 @@ def _merged(first: Fold, second: Fold) -> Fold:
         lane=min(first.lane, second.lane),
         wanted=max(first.wanted, second.wanted),
         actor=_outranking(first.actor, second.actor),
+        origin=origin.merged(first.origin, second.origin),
         snapshot=second.snapshot if second.snapshot is not None else first.snapshot,
         dirty_since=first.dirty_since or second.dirty_since,
         urgent=first.urgent or second.urgent,

@@ -14,17 +14,19 @@ from sync.models.database import BRIEF, UNFLUSHED
 
 FOLD = """
 INSERT INTO crudsync_binding AS b
-    (connection_id, object_type, object_id, model, lane, wanted, actor, snapshot, dirty_since, due_at, state,
+    (connection_id, object_type, object_id, model, lane, wanted, actor, origin, snapshot, dirty_since, due_at, state,
      seq, lease_token, leased, attempts, claims, uncertain, waits_for, code, detail)
-SELECT c, t, o, m, l, w, a, s, coalesce(d, statement_timestamp()), statement_timestamp(), 'pending',
+SELECT c, t, o, m, l, w, a, g, s, coalesce(d, statement_timestamp()), statement_timestamp(), 'pending',
        1, 0, false, 0, 0, '', '', '', ''
-FROM json_to_recordset(%s) AS f(n int, c bigint, t text, o text, m text, l int, w int, a text, s text, d timestamptz)
+FROM json_to_recordset(%s) AS f(n int, c bigint, t text, o text, m text, l int, w int, a text, g text, s text,
+    d timestamptz)
 ORDER BY n
 ON CONFLICT (connection_id, object_type, object_id) DO UPDATE SET
     seq = b.seq + 1,
     lane = CASE WHEN b.due_at IS NULL THEN excluded.lane ELSE least(b.lane, excluded.lane) END,
     wanted = greatest(b.wanted, excluded.wanted),
     actor = excluded.actor,
+    origin = excluded.origin,
     snapshot = coalesce(excluded.snapshot, b.snapshot),
     dirty_since = coalesce(b.dirty_since, excluded.dirty_since),
     due_at = CASE WHEN b.state = 'in_doubt' THEN b.due_at
@@ -62,7 +64,7 @@ again after it, would let in a worker that remembers the first time."""
 
 COLUMNS = (
     "id, connection_id, object_type, object_id, model, remote_id, remote_version, sent, seen, wanted, seq, lane, "
-    "lease_token, attempts, claims, uncertain, intent, snapshot, waits_for, actor, dirty_since"
+    "lease_token, attempts, claims, uncertain, intent, snapshot, waits_for, actor, origin, dirty_since"
 )
 
 LEASE = f"""
@@ -154,6 +156,7 @@ def fold(rows: Sequence[Fold], using: str) -> None:
             "l": int(r.lane),
             "w": int(r.wanted),
             "a": r.actor,
+            "g": r.origin,
             "s": r.snapshot,
             "d": r.dirty_since.isoformat() if r.dirty_since else None,
         }

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sync.correlation import origin
 from sync.types import Lane, Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """What intake or a request wants of one object: changed, and perhaps something more."""
+    """What intake or a request wants of one object: changed, and perhaps something more.
+
+    ``origin`` is that of whoever asks, unless given.
+    """
 
     connection_id: int
     object_type: str
@@ -20,6 +24,7 @@ class Fold:
     lane: int = Lane.LIVE
     wanted: int = Wanted.AUTO
     actor: str = ""
+    origin: str = field(default_factory=origin.here)
     snapshot: str | None = None
     dirty_since: dt.datetime | None = None
     urgent: bool = False
@@ -58,6 +63,7 @@ class Claimed:
     snapshot: str | None
     waits_for: str
     actor: str
+    origin: str = ""
     dirty_since: dt.datetime | None
     lone: bool
     now: dt.datetime
@@ -72,6 +78,11 @@ class Claimed:
     def dirty_s(self) -> float:
         """For how many seconds it has differed from the remote; 0 where it does not."""
         return (self.now - self.dirty_since).total_seconds() if self.dirty_since else 0.0
+
+    @property
+    def correlation_id(self) -> str:
+        """The id of the request or job that changed it last, empty where there was none."""
+        return origin.id_of(self.origin)
 
     @property
     def name(self) -> str:

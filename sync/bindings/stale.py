@@ -73,6 +73,7 @@ def verify(claim: Claimed, after_s: float = 0.0) -> None:
         lane=Lane.RETRY,
         wanted=Wanted.VERIFY,
         actor=claim.actor,
+        origin=claim.origin,
     )
 
     def work() -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from sync import outbox, registry, wake
+from sync import outbox, registry, tracing, wake
 from sync.capture.context import current
 from sync.capture.lanes import BULK_FROM, lane_of
 from sync.capture.triggers.installed import by_trigger
+from sync.correlation import origin
 from sync.faults import point
 from sync.models import Kind
 from sync.models.database import alias
@@ -43,16 +44,17 @@ def watched(label: str, using: str) -> bool:
 def record(label: str, pk: object, using: str, *, kind: Kind = Kind.SAVE, snapshot: str | None = None) -> None:
     """Insert one change in the open transaction, and ring when it commits."""
     here = current()
-    entry = outbox.Entry(
-        model=label,
-        object_id=object_id_of(pk),
-        kind=kind.value,
-        lane=lane_of(label),
-        actor=here.actor,
-        reason=here.reason,
-        snapshot=snapshot,
-    )
-    outbox.add(entry, using)
+    with tracing.capture(label):
+        entry = outbox.Entry(
+            model=label,
+            object_id=object_id_of(pk),
+            kind=kind.value,
+            lane=lane_of(label),
+            actor=here.actor,
+            reason=here.reason,
+            snapshot=snapshot,
+        )
+        outbox.add(entry, using)
     point("captured")
     wake.ring_on_commit(connections_for, label, using)
 
@@ -69,17 +71,26 @@ def record_many(label: str, pks: Sequence[object], using: str, *, kind: Kind = K
     """
     here = current()
     who, lane = here.actor, int(Lane.BULK) if bulk or len(pks) > BULK_FROM else lane_of(label)
-    for start in range(0, len(pks), CHUNK):
-        entries = [
-            outbox.Entry(
-                model=label, object_id=object_id_of(pk), kind=kind.value, lane=lane, actor=who, reason=here.reason
-            )
-            for pk in pks[start : start + CHUNK]
-        ]
-        outbox.add_many(entries, using)
-    if pks:
-        point("captured")
-        wake.ring_on_commit(connections_for, label, using)
+    if not pks:
+        return
+    with tracing.capture(label, len(pks)):
+        whence = origin.here()
+        for start in range(0, len(pks), CHUNK):
+            entries = [
+                outbox.Entry(
+                    model=label,
+                    object_id=object_id_of(pk),
+                    kind=kind.value,
+                    lane=lane,
+                    actor=who,
+                    reason=here.reason,
+                    origin=whence,
+                )
+                for pk in pks[start : start + CHUNK]
+            ]
+            outbox.add_many(entries, using)
+    point("captured")
+    wake.ring_on_commit(connections_for, label, using)
 
 
 def connections_for(labels: set[str]) -> Iterable[int]:

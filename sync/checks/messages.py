@@ -158,6 +158,10 @@ MESSAGES: dict[str, Message] = {
         meaning="The API is in use, and an application is missing that its document or its page needs",
         hint="Add it to INSTALLED_APPS; it came with django-crudsync[api].",
     ),
+    "W030": Message(
+        meaning="CRUDSYNC['traces'] is on, and OpenTelemetry is not installed: there are no spans",
+        hint="Install django-crudsync[otel], or leave traces off.",
+    ),
     "I001": Message(
         meaning="An object type declares no fields, so the model's own go out",
         hint="Declare fields=[...] to say which.",

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.checks import CheckMessage, register
 
-from sync import conf, ratelimit, registry
+from sync import conf, ratelimit, registry, tracing
 from sync.checks.messages import TAG, message
+from sync.correlation.ids import may_carry
 from sync.exceptions import ConfigurationError, SecretError, shown
 from sync.ratelimit.rates import check as check_rate
 from sync.retry import policy
@@ -26,7 +27,18 @@ MOST = 1e9
 
 SHARES = ("limiter_local_share", "reconcile_stop_share")
 REDIS_HINT = "Give redis://host:6379/0, rediss://… or unix://…, in redis_url or CELERY_BROKER_URL."
-INTEGRATOR_KEYS = ("rate_limit", "retry", "timeout_s", "connect_s", "threads", "base_url", "credentials")
+INTEGRATOR_KEYS = (
+    "rate_limit",
+    "retry",
+    "timeout_s",
+    "connect_s",
+    "threads",
+    "base_url",
+    "user_agent",
+    "correlation_header",
+    "traceparent",
+    "credentials",
+)
 
 
 def current() -> conf.Settings | None:
@@ -68,6 +80,11 @@ def _texts(settings: conf.Settings) -> Iterator[CheckMessage]:
         yield _out_of_range("limiter_when_down", settings.limiter_when_down, "'closed' or 'local'")
     if not (settings.user_agent.isascii() and settings.user_agent.isprintable()):
         yield _out_of_range("user_agent", settings.user_agent, "ASCII text on one line")
+    if settings.correlation_header and not may_carry(settings.correlation_header):
+        wanted = "the name of a header of its own, such as 'X-Correlation-ID', or empty"
+        yield _out_of_range("correlation_header", settings.correlation_header, wanted)
+    if settings.traces and tracing.installed() is None:
+        yield message("W030", "CRUDSYNC['traces'] is on, and OpenTelemetry is not installed.")
     if not ratelimit.usable_url(conf.redis_url()):
         # Its value is not repeated: it may hold a password.
         yield message("E002", "The URL of the limiter's Redis is none.", hint=REDIS_HINT)
@@ -108,6 +125,11 @@ def _options(given: Mapping[str, Any], where: str) -> Iterator[CheckMessage]:
         policy(given.get("retry"))
     except ConfigurationError as error:
         yield message("E002", f"{where}['retry']: {error.message}.", hint=error.hint)
+    header, trace = given.get("correlation_header"), given.get("traceparent")
+    if header not in (None, False, "") and not (isinstance(header, str) and may_carry(header)):
+        yield message("E002", f"{where}['correlation_header'] is {shown(header)}, and must name a header, or be False.")
+    if trace is not None and not isinstance(trace, bool):
+        yield message("E002", f"{where}['traceparent'] is {shown(trace)}, and must be True or False.")
     secrets = given.get("credentials", {})
     if not isinstance(secrets, Mapping) or not all(isinstance(value, str) for value in secrets.values()):
         yield message("E002", f"{where}['credentials'] must be a dict of references.")

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sync.dashboard.links import Links
+from sync.monitoring.board import MOST as MOST_COUNTED
 from sync.monitoring.board import Board
-from sync.monitoring.heaps import COUNTED
 from sync.monitoring.standing import Standing, shown
 
 BAD, WARN = "bad", "warn"
@@ -60,7 +60,7 @@ def _connection(one: Standing, links: Links) -> Iterator[dict[str, str]]:
             "%(name)s: %(n)s object waits for a person.", "%(name)s: %(n)s objects wait for a person.", one.stuck
         )
         causes = links.to("cause_changelist")
-        yield _said(BAD, text % {"name": one.connection, "n": shown(min(one.stuck, COUNTED))}, causes)
+        yield _said(BAD, text % {"name": one.connection, "n": shown(one.stuck, MOST_COUNTED)}, causes)
 
 
 def _said(level: str, text: str, url: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from sync.dashboard.attention import attention
 from sync.dashboard.links import Links
 from sync.dashboard.words import cause_text
-from sync.deadletters import Group
+from sync.models import Cause
 from sync.monitoring.board import RECENT, SPANS, Board
 from sync.monitoring.figures import Figures
 from sync.monitoring.pulse import Pulse
@@ -42,7 +42,7 @@ def told(board: Board, span: str, connection_id: int | None, request: HttpReques
         "pulse": _pulse(board.pulse, board),
         "connections": [_connection(one, board, links) for one in rows],
         "series": _series(board, span),
-        "causes": None if board.causes is None else [_cause(group, links) for group in board.causes],
+        "causes": None if board.causes is None else [_cause(cause, count, links) for cause, count in board.causes],
         "inbox": {"count": board.report.inbox, "oldest_s": _whole(board.report.oldest_change_s)},
     }
 
@@ -50,9 +50,9 @@ def told(board: Board, span: str, connection_id: int | None, request: HttpReques
 def _panel(board: Board) -> dict[str, Any]:
     rows = board.report.connections
     return {
-        "success": board.day.success_share,
-        "calls": board.day.calls,
-        "mean_ms": board.day.mean_call_ms,
+        "success": board.past.day.success_share,
+        "calls": board.past.day.calls,
+        "mean_ms": board.past.day.mean_call_ms,
         "retrying": sum(one.counts.get("retrying", 0) for one in rows),
         "dead": sum(one.stuck for one in rows),
         "backlog": sum(one.backlog for one in rows),
@@ -72,7 +72,7 @@ def _pulse(pulse: Pulse, board: Board) -> dict[str, Any]:
 
 
 def _connection(one: Standing, board: Board, links: Links) -> dict[str, Any]:
-    during, lately = board.during.get(one.id, Figures()), board.lately.get(one.id, Figures())
+    during, lately = board.past.during.get(one.id, Figures()), board.past.lately.get(one.id, Figures())
     return {
         "id": one.id,
         "name": one.connection,
@@ -89,7 +89,6 @@ def _connection(one: Standing, board: Board, links: Links) -> dict[str, Any]:
         "retrying": one.counts.get("retrying", 0),
         "stuck": one.stuck,
         "stuck_url": links.to("cause_changelist"),
-        "ignored": one.ignored,
         "per_minute": lately.calls / MINUTES,
         "calls": during.calls,
         "success": during.success_share,
@@ -122,7 +121,7 @@ def _bucket(state: BucketState) -> dict[str, Any]:
 
 
 def _series(board: Board, span: str) -> dict[str, Any]:
-    steps = board.steps
+    steps = board.past.steps
     found: dict[str, Any] = {"step_s": SPANS[span].step_s, "at": [int(at.timestamp()) for at, _ in steps]}
     for name in COUNTS:
         found[name] = [getattr(each, name) for _, each in steps]
@@ -133,14 +132,14 @@ def _series(board: Board, span: str) -> dict[str, Any]:
     return found
 
 
-def _cause(group: Group, links: Links) -> dict[str, Any]:
+def _cause(cause: Cause, count: int, links: Links) -> dict[str, Any]:
     return {
-        "what": cause_text(group),
-        "integrator": group.integrator,
-        "open": group.open,
-        "times": group.count,
-        "last": group.last_seen,
-        "url": links.to("cause_change", group.id),
+        "what": cause_text(cause),
+        "integrator": cause.integrator,
+        "open": count,
+        "times": cause.count,
+        "last": cause.last_seen,
+        "url": links.to("cause_change", cause.pk),
     }
 
 

@@ -23,8 +23,7 @@ from sync.dashboard.told import told
 from sync.dashboard.words import words
 from sync.models import Connection
 from sync.models.identity import pk_of
-from sync.monitoring.board import SPANS, board
-from sync.monitoring.heaps import COUNTED
+from sync.monitoring.board import MOST, SPANS, board
 
 DEFAULT = "1h"
 EVERY_S = 5
@@ -48,7 +47,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
         "settings": {
             "url": reverse("crudsync:dashboard-data"),
             "every_s": EVERY_S,
-            "counted": COUNTED,
+            "counted": MOST,
             "words": words(),
         },
     }

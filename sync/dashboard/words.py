@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from sync.deadletters import Group
+from sync.models import Cause
 
 
 def words() -> dict[str, str]:
@@ -54,7 +54,6 @@ def words() -> dict[str, str]:
         "as_table": _("As a table"),
         "retries": _("retries"),
         "dead_letters": _("dead letters"),
-        "ignored": _("{n} ignored"),
         "chart_hint": _("Arrow keys read it step by step."),
         "pending": _("pending"),
         "retrying": _("retrying"),
@@ -67,7 +66,7 @@ def words() -> dict[str, str]:
     }
 
 
-def cause_text(group: Group) -> str:
+def cause_text(cause: Cause) -> str:
     """Return what went wrong, on one line: the code, the field and the remote's words without what differs."""
-    parts = (group.code, str(group.status_code or "") if str(group.status_code) != group.code else "", group.field)
-    return ": ".join(part for part in (" ".join(each for each in parts if each), group.message) if part)
+    parts = (cause.code, str(cause.status_code or "") if str(cause.status_code) != cause.code else "", cause.field)
+    return ": ".join(part for part in (" ".join(each for each in parts if each), cause.message) if part)

@@ -3,6 +3,7 @@
 from sync.deadletters.adopt import adopt
 from sync.deadletters.causes import prune, record
 from sync.deadletters.choose import letters
+from sync.deadletters.doubt import end_doubt
 from sync.deadletters.groups import COUNTED, Group, counted, groups
 from sync.deadletters.ignore import ignore, unignore
 from sync.deadletters.replay import Replayed, replay
@@ -15,6 +16,7 @@ __all__ = [
     "Trouble",
     "adopt",
     "counted",
+    "end_doubt",
     "groups",
     "ignore",
     "letters",

@@ -64,6 +64,17 @@ def groups(
     return [_group(row) for row in counted(holding(rows, ignored=ignored)).order_by("-last_seen", "-pk")[:limit]]
 
 
+def latest(limit: int, most: int) -> list[tuple[Cause, int]]:
+    """Return the causes that hold up objects now, those that came up last first, with how many each.
+
+    Args:
+        limit: causes at the most.
+        most: no count of objects goes beyond it.
+    """
+    rows = holding(Cause.objects.using(alias()), ignored=False).annotate(open_now=_now("=", most))
+    return [(row, row.open_now) for row in rows.order_by("-last_seen", "-pk")[:limit]]
+
+
 def holding(rows: QuerySet[Cause], *, ignored: bool | None) -> QuerySet[Cause]:
     """Return the causes that hold up objects now; ``ignored`` as for :func:`groups`."""
     letters = Binding.objects.filter(cause=OuterRef("pk"))
@@ -77,8 +88,8 @@ def counted(rows: QuerySet[Cause]) -> QuerySet[Any]:
     return rows.annotate(open_now=_now("="), ignored_now=_now("<>"))
 
 
-def _now(how: str) -> RawSQL:
-    return RawSQL(NOW.format(how=how, limit=COUNTED), (), output_field=BigIntegerField())  # noqa: S611 - constants
+def _now(how: str, most: int = COUNTED) -> RawSQL:
+    return RawSQL(NOW.format(how=how, limit=int(most)), (), output_field=BigIntegerField())  # noqa: S611 - constants
 
 
 def _group(row: Any) -> Group:

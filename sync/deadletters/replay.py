@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -48,6 +48,7 @@ def replay(
     actor: str = "",
     reason: str = "replay",
     limit: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
     **chosen: Unpack[Filter],
 ) -> Replayed:
     """Send dead letters again as they are today; workers do it, behind everything else.
@@ -61,17 +62,21 @@ def replay(
         reason: why; shown in the history.
         limit: objects asked for at the most, to the next thousand; what is under way is not counted then, and what
             is in doubt up to ``COUNTED``.
+        on_progress: called after each thousand with how many were looked at so far; not where there is a limit.
         chosen: the filter, see :func:`sync.deadletters.letters`.
     """
     rows = letters(what, **chosen)
     if limit is not None:
         return _some(rows, actor, reason, limit)
-    asked = doubtful = moving = 0
+    asked = doubtful = moving = seen = 0
     for page in _pages(rows):
         ready = [row for row in page if row[1] in REPLAYED]
         doubtful += sum(row[1] == State.IN_DOUBT for row in page)
         moving += sum(row[1] not in (*REPLAYED, State.IN_DOUBT) for row in page)
         asked += _ask(ready, actor, reason)
+        seen += len(page)
+        if on_progress is not None:
+            on_progress(seen)
     return Replayed(asked=asked, in_doubt=doubtful, under_way=moving)
 
 

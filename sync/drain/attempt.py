@@ -122,4 +122,5 @@ def _entry(item: Attempt, request: Request, task_id: str, waited_ms: float | Non
         actor=claim.actor,
         task_id=task_id,
         waited_ms=waited_ms,
+        correlation_id=claim.correlation_id,
     )

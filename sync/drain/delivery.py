@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sync import bindings, operations, ratelimit
 from sync.bindings.rows import Claimed, Settlement
 from sync.drain import attempt as attempts
+from sync.drain import journey
 from sync.drain.decide import Action
 from sync.drain.interpret import Interpreter
 from sync.drain.parcels import Parcel, parcels, split
@@ -21,6 +22,7 @@ from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
 from sync.exceptions import CrudSyncError, LimiterUnavailable, RateLimitExceeded
 from sync.faults import point
+from sync.secrets import trace
 from sync.types import Answer, Grant, Outcome, RateLimit, Request, Wanted
 
 logger = logging.getLogger("crudsync.drain")
@@ -180,8 +182,8 @@ class Delivery:
         results, others, self._results, self._others = self._results, self._others, [], []
         try:
             settle(results, others, parents=self.interpreter.parents, deadline=self.lease_end)
-        except Exception:  # the error that is under way is the one to be seen
-            logger.exception("answers could not be settled after a failure")
+        except Exception as error:  # noqa: BLE001 - the error that is under way is the one to be seen
+            logger.error("answers could not be settled after a failure\n%s", trace(error))  # noqa: TRY400 - no secrets
 
     @property
     def lags(self) -> bool:
@@ -241,12 +243,11 @@ class Delivery:
         ready: list[Ready] = []
         for parcel, grant in chosen:
             overridden = parcel.overridden and not self.inside_verb  # the host's code: not between journal and send
-            try:
-                ready.append(Ready(parcel, grant, parcel.request(), overridden))
-            except CrudSyncError as error:
-                self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
-            except Exception as error:  # noqa: BLE001 - a hook of the host's
-                self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
+            with journey.built(parcel.attempts):
+                try:
+                    ready.append(Ready(parcel, grant, parcel.request(), overridden))
+                except Exception as error:  # noqa: BLE001 - ours, or a hook's of the host's
+                    self._results.extend(self.interpreter.unbuilt(item, error) for item in parcel.attempts)
         started = [
             row
             for each in ready
@@ -271,20 +272,24 @@ class Delivery:
             place += len(carried)
             self.tally.calls += 1
             held = all(item.plan.claim.id in ours for item in carried)
-            dispatch = Dispatch(attempts=carried, request=each.request, operations=tuple(own), grant=each.grant)
+            spans = journey.begun(carried, own)
+            dispatch = Dispatch(
+                attempts=carried, request=each.request, operations=tuple(own), grant=each.grant, spans=spans
+            )
             # where the lease was lost before the send, the journal entry is closed as not sent
             window_end = self.window_end if held else 0.0
-            if each.overridden:
-                self._perform(dispatch, window_end)
-            else:
-                self.senders.put(dispatch, window_end)
+            with journey.under_way(dispatch):
+                if each.overridden:
+                    self._results.append(self._perform(dispatch, window_end))
+                    journey.over(dispatch, self._results[-1:])
+                else:
+                    self.senders.put(dispatch, window_end)
 
-    def _perform(self, dispatch: Dispatch, window_end: float) -> None:
+    def _perform(self, dispatch: Dispatch, window_end: float) -> Result:
         """Call a verb that the integrator overrides, one object at a time; ``super()`` there sends this attempt."""
         item = dispatch.attempts[0]
         if self.interpreter.shut or time.monotonic() > window_end:  # a verb may send by itself, past the senders
-            self._results.extend(self.interpreter.read(Sent(dispatch=dispatch, answer=None)))
-            return
+            return self.interpreter.read(Sent(dispatch=dispatch, answer=None))[0]
         sent: list[Sent] = []
 
         def once() -> Outcome:
@@ -294,10 +299,9 @@ class Delivery:
         try:
             outcome = item.plan.unit.perform(item.verb, item.plan.claim.object_id, once)
         except CrudSyncError as error:  # it says that the object cannot be sent
-            self._results.append(self.interpreter.unbuilt(item, error, dispatch.operations[0]))
-            return
+            return self.interpreter.unbuilt(item, error, dispatch.operations[0])
         answered = sent[0] if sent else Sent(dispatch=dispatch, answer=Answer())
-        self._results.append(self.interpreter.judged(item, dispatch.operations[0], outcome, answered))
+        return self.interpreter.judged(item, dispatch.operations[0], outcome, answered)
 
     def _collect(self) -> None:
         if self.senders.under_way:
@@ -318,7 +322,9 @@ class Delivery:
         self._moved_at = time.monotonic()
         if sent.answer is not None:
             self.latency_s = max(0.8 * self.latency_s + 0.2 * sent.answer.elapsed_ms / 1000, 0.0001)
-        results = self.interpreter.read(sent)
+        with journey.under_way(sent.dispatch):
+            results = self.interpreter.read(sent)
+        journey.over(sent.dispatch, results)
         refused = [r for r in results if r.ruling.outcome.code == "batch_refused"]
         if len(refused) > 1:
             self._todo.extendleft(split([result.attempt for result in refused]))
@@ -395,4 +401,5 @@ class Delivery:
                 sorted(ids),
                 model=self.interpreter.model_of(object_type),
                 actor=claims[object_type].actor,
+                origin=claims[object_type].origin,
             )

@@ -44,8 +44,10 @@ def failed(connection_id: int, claims: Sequence[Claimed], error: Exception, *, p
     if not _of_database(error) and (len(claims) != 1 or probing):
         try:
             gate_s = gate.shut(connection_id, None, f"The drain failed: {_words(error)}")
-        except Exception:
-            logger.exception("the gate of connection %s could not be shut", connection_id)
+        except Exception as second:  # noqa: BLE001 - the first one is the one to be seen
+            logger.error(  # noqa: TRY400 - without secrets
+                "the gate of connection %s could not be shut\n%s", connection_id, trace(second)
+            )
     let_go(claims, error, gate_s)
 
 
@@ -64,8 +66,10 @@ def let_go(claims: Sequence[Claimed], error: Exception, gate_s: float = 0.0) -> 
     try:
         _refresh(error)
         _give_back(claims, error, gate_s)
-    except Exception:  # whatever stood in the way: the leases end by themselves
-        logger.exception("%s objects stay leased until their leases end", len(claims))
+    except Exception as second:  # noqa: BLE001 - whatever stood in the way: the leases end by themselves
+        logger.error(  # noqa: TRY400 - without secrets
+            "%s objects stay leased until their leases end\n%s", len(claims), trace(second)
+        )
 
 
 def _give_back(claims: Sequence[Claimed], error: Exception, gate_s: float) -> None:

@@ -73,13 +73,15 @@ def passage(connection: Connection, probe_s: float) -> Passage:
     )
 
 
-def shut(connection_id: int, seconds: float | None, reason: str) -> float:
+def shut(connection_id: int, seconds: float | None, reason: str, *, surely: bool = True) -> float:
     """Shut the gate for so many seconds (None: its own backoff), and return how long it is shut now.
 
     Args:
         connection_id: the connection.
         seconds: as the remote said, None where it did not say.
         reason: one sentence.
+        surely: False where only objects failed that have often failed by themselves. They are to wait as long as is
+            returned, but the gate lets the next probe through soon: a sound object may come.
     """
     using = alias()
     gate = Gate.objects.using(using).get(connection_id=connection_id)
@@ -88,7 +90,7 @@ def shut(connection_id: int, seconds: float | None, reason: str) -> float:
     if left_s and (seconds is None or seconds <= left_s):
         return left_s  # another drain's answer has shut it: one outage is one closure, however many drains see it
     wait_s = seconds if seconds is not None else _closure_s(gate.closures)
-    until = at + dt.timedelta(seconds=wait_s)
+    until = at + dt.timedelta(seconds=wait_s if surely else min(wait_s, CLOSURES.base_delay))
     Gate.objects.using(using).filter(connection_id=connection_id).update(
         blocked_until=Greatest(Coalesce(F("blocked_until"), until), until),
         reason=reason[:300],

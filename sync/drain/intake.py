@@ -62,6 +62,7 @@ def _folds(changes: Iterable[Change], connections: Iterable[Connection]) -> list
             lane=change.lane,
             wanted=Wanted.AUTO,
             actor=change.actor or change.reason[:150],
+            origin=change.origin,
             snapshot=change.snapshot,
             dirty_since=change.created_at,
         )

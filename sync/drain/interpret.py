@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 
 from sync import bindings, deadletters
 from sync.connectors.classify import excerpt, said_by_us
-from sync.drain import gate
+from sync.drain import gate, journey
 from sync.drain.attempt import Attempt
 from sync.drain.breaker import Breaker
 from sync.drain.gate import Pass, Passage
@@ -104,6 +104,10 @@ class Interpreter:
 
         An error of the host's models or hooks is logged; it cannot change what the remote did.
         """
+        with journey.of(plan.claim):
+            self._follow(plan, verb, outcome)
+
+    def _follow(self, plan: Plan, verb: Verb | None, outcome: Outcome | None) -> None:
         try:
             if outcome is not None and verb is not None:
                 follow(plan, verb, outcome)
@@ -207,8 +211,10 @@ class Interpreter:
     def _failed(self, item: Attempt, outcome: Outcome) -> bool:
         if self.shut:  # it was under way when the gate was shut
             return True
-        if item.plan.claim.attempts >= OWN and not self.probing:
-            return False
+        if item.plan.claim.attempts >= OWN:
+            if self.probing:  # nothing sound was due
+                self._shut(None, outcome.detail or outcome.code, surely=False)
+            return self.shut
         if self.breaker.failed(item.plan.claim.id):
             self._blameless.extend(self.breaker.streak[:-1])
             self.breaker.succeeded()
@@ -219,10 +225,10 @@ class Interpreter:
             gate.note_streak(self.connection_id, tuple(self.breaker.streak))
         return self.shut
 
-    def _shut(self, seconds: float | None, reason: str) -> None:
+    def _shut(self, seconds: float | None, reason: str, *, surely: bool = True) -> None:
         if self.shut and (seconds is None or seconds <= self.shut_s):
             return
-        self.shut_s = gate.shut(self.connection_id, seconds, reason)
+        self.shut_s = gate.shut(self.connection_id, seconds, reason, surely=surely)
         self.shut = True
         self.probing = False
         logger.warning("connection %s is shut for %.1f s: %s", self.connection_id, self.shut_s, reason)

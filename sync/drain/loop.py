@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sync import bindings, conf, ratelimit, registry, wake
+from sync import bindings, conf, ratelimit, registry, tracing, wake
 from sync.bindings import Claimed
+from sync.correlation.fields import noted
+from sync.correlation.origin import parse
 from sync.drain import failure, gate, pingpong, slots
 from sync.drain.delivery import LATENCY_S, Delivery, Tally
 from sync.drain.gate import Pass, Passage
@@ -78,7 +80,8 @@ def drain(connection_id: int, *, slice_s: float | None = None, task_id: str = ""
     wake.heard(connection_id)
     if not conf.current().enabled:
         return Report(shut="disabled")
-    return Drain(connection_id, conf.current().slice_s if slice_s is None else slice_s, task_id, wait=wait).run()
+    with noted(task_id=task_id):
+        return Drain(connection_id, conf.current().slice_s if slice_s is None else slice_s, task_id, wait=wait).run()
 
 
 class Drain:
@@ -120,7 +123,8 @@ class Drain:
             self.shut = "slot"
             return self._report(more=False)
         try:
-            self._work(passage)
+            with noted(connection=str(passage.connection)):
+                self._work(passage)
         except Exception as error:  # ours, a hook's outside an object, a bad deployment's
             failure.failed(self.connection_id, self._hand, error, probing=self._probing)
             raise
@@ -134,7 +138,8 @@ class Drain:
             self._probing = passage.let is Pass.PROBE
             claimed = self._claim(passage)
             if claimed:
-                with self._planner_for(passage).speaker().writing():
+                traces = (parse(claim.origin).traces for claim in claimed)
+                with self._planner_for(passage).speaker().writing(), tracing.batch(str(passage.connection), traces):
                     self._deliver(passage, claimed, began)
                 self._hand = []
                 if self.shut or self.next_token_s is not None:

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError
 from sync import operations, registry
 from sync.bindings.rows import Claimed
 from sync.connectors.codec import dumps
-from sync.drain import newer, rows
+from sync.drain import journey, newer, rows
 from sync.drain.decide import LONE_CLAIMS, Action, Decision, decide
 from sync.drain.facts import facts_of
 from sync.drain.intent import Intent
@@ -69,7 +69,8 @@ class Planner:
         plans, self.took_s = [], {}
         for claim in claims:
             began = time.monotonic()
-            plans.append(self._plan(claim, units.get(claim.id), parents))
+            with journey.of(claim):
+                plans.append(self._plan(claim, units.get(claim.id), parents))
             self.took_s[claim.id] = time.monotonic() - began
         return plans
 
@@ -98,7 +99,8 @@ class Planner:
         units = {claim.id: (unit, unit.instance)}
         self._broken = {}
         parents = self._parents([claim] if unit.instance is not None else [], units)
-        return self._plan(claim, units[claim.id], parents)
+        with journey.of(claim):
+            return self._plan(claim, units[claim.id], parents)
 
     def _made(self, spec: ObjectTypeSpec, members: Sequence[Claimed]) -> dict[int, tuple[Any, Model]]:
         try:

@@ -21,7 +21,7 @@ from django.db import (
 
 from sync import bindings, deadletters, operations
 from sync.bindings.rows import Mark, Settlement
-from sync.drain import announcing
+from sync.drain import announcing, journey
 from sync.drain.attempt import Attempt
 from sync.drain.left import hand_over
 from sync.drain.letters import with_causes
@@ -212,12 +212,14 @@ def _after(results: Sequence[Result], settled: set[int], parents: Collection[str
     for result in results:
         claim, outcome = result.attempt.plan.claim, result.ruling.outcome
         if claim.id not in settled:
-            _stale(result)
+            with journey.of(claim):
+                _stale(result)
             continue
         if claim.object_type in parents and result.ruling.settlement.remote_id and claim.remote_id is None:
             woken.setdefault(claim.connection_id, []).append(claim.name)
         if outcome.ok and (claim.uncertain or claim.wanted == Wanted.VERIFY):  # a stale answer asks for that
-            doubles |= _name_doubles(result)
+            with journey.of(claim):
+                doubles |= _name_doubles(result)
     for connection_id, names in woken.items():
         bindings.wake_children(connection_id, names)
     return doubles

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from django.db import connections
@@ -45,7 +46,7 @@ class Scribe:
         if self._executor is None:
             then(work())
             return
-        future = self._executor.submit(work)
+        future = self._executor.submit(copy_context().run, work)
         self._pending.append((future, then))
         future.add_done_callback(lambda _: self._nudge())
 

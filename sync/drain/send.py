@@ -6,7 +6,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass
+from typing import Any
 
 from sync.drain.attempt import Attempt
 from sync.exceptions import CrudSyncError
@@ -16,12 +18,13 @@ from sync.types import Answer, Grant, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """One request under way: the attempts that it carries, their operations, and when it may be sent."""
+    """One request under way: the attempts that it carries, their operations and spans, and when it may be sent."""
 
     attempts: tuple[Attempt, ...]
     request: Request
     operations: tuple[int, ...]
     grant: Grant
+    spans: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +47,13 @@ class Senders:
         self.threads = threads
         self.transmit = transmit
         self.under_way = 0
-        self._jobs: queue.SimpleQueue[tuple[Dispatch, float] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Dispatch, float, Context] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Sent | None] = queue.SimpleQueue()
         self._crew: list[threading.Thread] = []
         self._stopped = threading.Event()
 
     def put(self, dispatch: Dispatch, window_end: float) -> None:
-        """Hand over a dispatch.
+        """Hand over a dispatch; it is sent in the caller's context, so that logs and traces know whose it is.
 
         Args:
             dispatch: what to send.
@@ -61,7 +64,7 @@ class Senders:
             thread = threading.Thread(target=self._work, name="crudsync-send", daemon=True)
             self._crew.append(thread)
             thread.start()
-        self._jobs.put((dispatch, window_end))
+        self._jobs.put((dispatch, window_end, copy_context()))
 
     def get(self, timeout_s: float) -> Sent | None:
         """Return what was sent next, None after the timeout or a nudge."""
@@ -93,10 +96,10 @@ class Senders:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            dispatch, window_end = job
+            dispatch, window_end, context = job
             answer = None
             if self._may_send(dispatch.grant, window_end):
-                answer = self._send(dispatch)
+                answer = context.run(self._send, dispatch)
             self._done.put(Sent(dispatch=dispatch, answer=answer))
 
     def _may_send(self, grant: Grant, window_end: float) -> bool:

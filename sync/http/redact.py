@@ -29,7 +29,8 @@ SHOWN_HEADERS = frozenset(
         "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "connection",
         "content-encoding", "content-length", "content-type", "date", "expect", "host", "idempotency-key",
         "if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "origin", "prefer", "range",
-        "referer", "te", "transfer-encoding", "user-agent", "x-idempotency-key", "x-request-id",
+        "referer", "te", "traceparent", "transfer-encoding", "user-agent", "x-correlation-id", "x-idempotency-key",
+        "x-request-id",
     }
 )  # fmt: skip
 """Headers of a request whose values may be repeated; that of any other may be a credential."""
@@ -44,11 +45,17 @@ _PLAIN = re.compile(r"[\d.:/-]{1,12}")
 """A number, a date, a version."""
 
 _own_parameters: set[str] = set()
+_own_headers: set[str] = set()
 
 
 def own_parameter(name: str) -> None:
     """Note that an authentication puts its credential into this query parameter, whatever it is called."""
     _own_parameters.add(name.lower())
+
+
+def own_header(name: str) -> None:
+    """Note that this header carries nothing but the correlation id, whatever it is called."""
+    _own_headers.add(name.lower())
 
 
 def safe_url(url: str) -> str:
@@ -80,12 +87,16 @@ def secrets_sent(headers: Mapping[str, Any] | None, url: str | None) -> tuple[st
     found = [
         value if isinstance(value, str) else value.decode("latin-1")
         for name, value in (headers or {}).items()
-        if name.lower() not in SHOWN_HEADERS and isinstance(value, str | bytes)
+        if not _is_shown(name.lower()) and isinstance(value, str | bytes)
     ]
     query = (url or "").partition("?")[2]
     if not found and not query:
         return ()
     return _told_apart(tuple(found), query)
+
+
+def _is_shown(header: str) -> bool:
+    return header in SHOWN_HEADERS or header in _own_headers
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,12 +8,14 @@ import os
 import time
 import traceback
 import weakref
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import urljoin
 
 import requests
 from django.conf import settings
 
+from sync import tracing
 from sync.exceptions import ConfigurationError, DeliveryUnknown
 from sync.http.adapter import Adapter, Prepared
 from sync.http.deadline import Deadline
@@ -41,12 +43,13 @@ class Transport:
         pool_size: idle connections kept for each origin; as many as threads.
         verify: True: the CA bundle of requests; a path: that bundle; False: any certificate, with Django's ``DEBUG``
             alone.
+        traceparent: tell the remote which trace a call belongs to, where it is traced.
 
     Raises:
         ConfigurationError: ``tls_not_verified``: certificates must not go unverified in production.
     """
 
-    def __init__(self, pool_size: int = 8, verify: bool | str = True) -> None:
+    def __init__(self, pool_size: int = 8, verify: bool | str = True, *, traceparent: bool = False) -> None:
         if not verify and not settings.DEBUG:
             raise ConfigurationError(
                 "certificates are always verified where DEBUG is off",
@@ -54,6 +57,7 @@ class Transport:
                 hint="for a private authority give the path of its CA bundle as verify",
             )
         self._adapter = Adapter(pool_size, verify)
+        self._traceparent = traceparent
         _transports.add(self)
 
     def send(self, request: Request) -> Answer:
@@ -66,6 +70,21 @@ class Transport:
             The response, or the error: a ``NotSent`` where nothing was written, a ``DeliveryUnknown`` where some was,
             a ``ConfigurationError`` where the request itself is not sendable.
         """
+        if not tracing.active():
+            return self._answer(request)
+        with tracing.call(request.method, safe_url(request.url)) as span:
+            answer = self._answer(self._traced(request))
+            code = "" if answer.error is None else getattr(answer.error, "code", type(answer.error).__name__)
+            span.answered(answer.response.status_code if answer.response is not None else 0, code)
+            return answer
+
+    def _traced(self, request: Request) -> Request:
+        trace = tracing.traceparent() if self._traceparent else ""
+        if not trace or "traceparent" in request.headers:
+            return request
+        return replace(request, headers={**request.headers, "traceparent": trace})
+
+    def _answer(self, request: Request) -> Answer:
         start = time.monotonic()
         response = None
         error: Exception | None = None
@@ -131,7 +150,9 @@ def _log(
         outcome, size = str(response.status_code), len(response.content)
     else:
         outcome, size = getattr(error, "code", "error"), 0
-    logger.log(level, "%s %s %s %.0f ms %d bytes", request.method, safe_url(request.url), outcome, elapsed_ms, size)
+    told = {"duration_ms": round(elapsed_ms, 1)}
+    line = "%s %s %s %.0f ms %d bytes"
+    logger.log(level, line, request.method, safe_url(request.url), outcome, elapsed_ms, size, extra=told)
 
 
 def _place(error: Exception) -> str:

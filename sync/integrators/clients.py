@@ -16,8 +16,10 @@ from sync import conf, operations, ratelimit
 from sync.connectors import classify
 from sync.connectors.cache import BUDGET_S
 from sync.connectors.rest import MISSING, RestConnector
+from sync.correlation import correlation_id
 from sync.exceptions import ConfigurationError, RateLimitExceeded
 from sync.http import Transport
+from sync.http.redact import own_header
 from sync.integrators.options import effective
 from sync.types import Outcome, RateLimit, RetryPolicy, Verb
 
@@ -56,6 +58,8 @@ class Client:
         self.options = effective(connection, integrator=integrator)
         self.threads: int = self.options["threads"].value
         self.limits: tuple[RateLimit, ...] = self.options["rate_limit"].value
+        self._correlation_header: str = self.options["correlation_header"].value
+        own_header(self._correlation_header)
         self._terms: dict[str, Terms] = {}
 
     @cached_property
@@ -74,7 +78,7 @@ class Client:
             )
         return RestConnector(
             base_url=base_url,
-            transport=Transport(pool_size=self.threads),
+            transport=Transport(pool_size=self.threads, traceparent=self.options["traceparent"].value),
             timeout_s=self.options["timeout_s"].value,
             connect_s=self.options["connect_s"].value,
             max_bytes=conf.current().max_bytes,
@@ -101,6 +105,13 @@ class Client:
         """Return the query parameters that authenticate a request; most remotes want none."""
         auth = self.integrator.auth
         return {} if auth is None else dict(auth.params(self.connection))
+
+    def with_cause(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return headers that also tell the correlation id of what runs now, where there is one and it may be told."""
+        name, id_ = self._correlation_header, correlation_id()
+        if not name or not id_ or any(given.lower() == name.lower() for given in headers):
+            return headers
+        return {**headers, name: id_}
 
     def get(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync import conf, registry
+from sync.correlation.ids import may_carry
 from sync.exceptions import ConfigurationError
 from sync.integrators.choices import MOST, known, shown
 from sync.integrators.rates import rate_limits
@@ -16,7 +17,9 @@ from sync.types import RateLimit, RetryPolicy
 if TYPE_CHECKING:
     from sync.models import Connection
 
-NAMES = ("base_url", "rate_limit", "retry", "timeout_s", "connect_s", "threads", "user_agent")
+OF_CALLS = ("rate_limit", "retry", "timeout_s", "connect_s", "threads")
+OF_REQUESTS = ("user_agent", "correlation_header", "traceparent")
+NAMES = ("base_url", *OF_CALLS, *OF_REQUESTS)
 OF_CONNECTION = NAMES[1:]
 OF_SETTINGS = (*NAMES, "credentials")
 OF_TYPE = ("rate_limit", "retry", "timeout_s", "connect_s")
@@ -34,7 +37,7 @@ def effective(connection: Connection, object_type: Any = None, *, integrator: An
     """Return the options in force for a connection, by name.
 
     ``rate_limit`` is a tuple of RateLimit, ``retry`` a RetryPolicy, ``timeout_s`` and ``connect_s`` are seconds,
-    ``threads`` a number, ``base_url`` and ``user_agent`` text.
+    ``threads`` a number, ``base_url``, ``user_agent`` and ``correlation_header`` text, ``traceparent`` True or False.
 
     Args:
         connection: its row.
@@ -112,6 +115,8 @@ def _defaults() -> dict[str, Any]:
         "connect_s": settings.connect_s,
         "threads": settings.threads,
         "user_agent": settings.user_agent,
+        "correlation_header": settings.correlation_header,
+        "traceparent": settings.traceparent,
     }
 
 
@@ -147,6 +152,22 @@ def _text(value: Any) -> str:
     return value
 
 
+def _header(value: Any) -> str:
+    """The name of a header that may carry the id, empty for none."""
+    if value is False or value == "":
+        return ""
+    if not isinstance(value, str) or not may_carry(value):
+        hint = "give the name of a header of its own, such as 'X-Correlation-ID', or False"
+        raise ConfigurationError(f"it cannot be {shown(value)}", code="bad_option", hint=hint)
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"it cannot be {shown(value)}", code="bad_option", hint="give True or False")
+    return value
+
+
 READ: Mapping[str, Callable[[Any], Any]] = {
     "base_url": _text,
     "rate_limit": rate_limits,
@@ -155,4 +176,6 @@ READ: Mapping[str, Callable[[Any], Any]] = {
     "connect_s": _seconds,
     "threads": _count,
     "user_agent": _text,
+    "correlation_header": _header,
+    "traceparent": _flag,
 }

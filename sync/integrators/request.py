@@ -34,7 +34,9 @@ class RequestBuilder(Bound):
             ObjectError: the object has no id to be addressed by.
         """
         client = self._spoken()
-        request = client.connector.request(self.spec.rest, call, self.own_headers(), auth_headers=client.auth_headers())
+        request = client.connector.request(
+            self.spec.rest, call, client.with_cause(self.own_headers()), auth_headers=client.auth_headers()
+        )
         return self.finished(client, request)
 
     def build_bulk_request(self, calls: Sequence[Call]) -> Request:
@@ -43,7 +45,11 @@ class RequestBuilder(Bound):
         if self.spec.bulk is None:
             raise ConfigurationError(f"{self.object_type} has no bulk endpoints", code="no_bulk")
         request = client.connector.bulk_request(
-            self.spec.rest, self.spec.bulk, calls, self.own_headers(), auth_headers=client.auth_headers()
+            self.spec.rest,
+            self.spec.bulk,
+            calls,
+            client.with_cause(self.own_headers()),
+            auth_headers=client.auth_headers(),
         )
         return self.finished(client, request)
 

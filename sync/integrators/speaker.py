@@ -43,7 +43,7 @@ class Speaker(PayloadBuilder, RequestBuilder, AnswerReader):
             PaginationError: the listing loops, or holds an object without an id.
         """
         client = self._spoken()
-        headers = {**self.own_headers(), **client.auth_headers()}
+        headers = {**client.with_cause(self.own_headers()), **client.auth_headers()}
         every = {**client.auth_params(), **(params or {})}
         for row in client.connector.listing(self.spec.rest, params=every, headers=headers, before_each=before_each):
             remote_id = usable_id(self._id_of(row))

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from sync.drain.decide import AWAITED
 from sync.management.moments import clock, span, when
+from sync.models import State
 from sync.monitoring.account import Account
 from sync.monitoring.attempts import Attempt
 from sync.monitoring.prospect import Prospect
@@ -79,7 +80,7 @@ def _standing(one: Account, story: Story) -> Iterator[str]:
     yield f"{one.state.replace('_', ' ')}: {one.standing or 'a state that this version does not know'}"
     if one.code:
         yield f"why: {one.code}. {one.meaning}"
-    if one.detail:
+    if one.detail and one.detail != one.meaning:
         yield f"said: {one.detail}"
     if one.ignored:
         yield f"ignored: {one.ignored}"
@@ -93,7 +94,7 @@ def _standing(one: Account, story: Story) -> Iterator[str]:
     yield f"taken in {_times(one.seq)}{f', last by {one.actor}' if one.actor else ''}{_unsent(one)}"
     if one.wanted != "auto":
         yield f"asked: {one.wanted}"
-    if one.uncertain:
+    if one.uncertain and one.state != State.IN_DOUBT:
         yield f"in doubt: {_doubt(one.uncertain)}"
     yield from (f"{name}: {text}" for name, text in (("sent", one.sent), ("their answer", one.seen)) if text)
 

@@ -8,7 +8,7 @@ VERBS = ("create", "update", "delete", "read", "lookup", "list", "unlink", "adop
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crudsync", "0006_alerts")]
+    dependencies = [("crudsync", "0007_correlation")]
 
     operations = [
         migrations.AlterModelOptions(

@@ -1,6 +1,7 @@
 """All rows, a file per row. Who writes which is in the architecture page; nobody else does."""
 
 from sync.models.alert import AlertRule, Incident, IncidentState, Notice, RuleKind
+from sync.models.backfill import Backfill, Phase
 from sync.models.binding import STUCK, Binding, State
 from sync.models.cause import Cause
 from sync.models.change import Change, Kind
@@ -13,6 +14,7 @@ from sync.models.total import Total
 __all__ = [
     "STUCK",
     "AlertRule",
+    "Backfill",
     "Binding",
     "Cause",
     "Change",
@@ -25,6 +27,7 @@ __all__ = [
     "Minute",
     "Notice",
     "Operation",
+    "Phase",
     "RuleKind",
     "Slot",
     "State",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from sync.correlation.origin import SIZE, id_of
 from sync.models.cause import Cause
 from sync.models.connection import Connection
 from sync.types import Wanted
@@ -34,6 +35,7 @@ class Binding(models.Model):
     ``sent`` and ``seen`` are the base: our payload as last agreed and the remote's answer to it, as canonical JSON
     text. ``intent`` is JSON text of an attempted create: key, body, time. ``waits_for`` is ``type:object id`` of a
     parent. ``uncertain`` names the verb that may have been applied, or says that one may land yet.
+    ``actor`` and ``origin`` (correlation id, and traces where they are on) are those of the last change.
     A binding with a ``cause`` is a dead letter, until a later send succeeds; ``ignored`` says why nobody need look.
     """
 
@@ -63,6 +65,7 @@ class Binding(models.Model):
     detail = models.CharField(max_length=500, blank=True, default="")
     dirty_since = models.DateTimeField(null=True, blank=True)
     actor = models.CharField(max_length=150, blank=True, default="")
+    origin = models.CharField(max_length=SIZE, blank=True, default="", db_default="")
     synced_at = models.DateTimeField(null=True, blank=True)
     cause = models.ForeignKey(
         Cause,
@@ -132,3 +135,8 @@ class Binding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.object_type} {self.object_id} ↔ {self.remote_id or '–'}"
+
+    @property
+    def correlation_id(self) -> str:
+        """The id of the request or job that changed it last, empty where there was none."""
+        return id_of(self.origin)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from sync.correlation.origin import SIZE, id_of
+
 
 class Kind(models.TextChoices):
     """What happened to the object."""
@@ -18,7 +20,8 @@ class Change(models.Model):
     """One object changed, in the transaction that changed it. Names no connection.
 
     ``model`` is the concrete model's label in lower case (``shop.product``), ``object_id`` its primary key as text,
-    ``snapshot`` (deletes only) JSON text of what a look-up of the vanished row would need.
+    ``snapshot`` (deletes only) JSON text of what a look-up of the vanished row would need, ``origin`` the correlation
+    id of its writer and, where they are on, its trace.
     """
 
     model = models.CharField(max_length=200)
@@ -27,6 +30,7 @@ class Change(models.Model):
     lane = models.PositiveSmallIntegerField(default=0)
     actor = models.CharField(max_length=150, blank=True, default="")
     reason = models.CharField(max_length=200, blank=True, default="")
+    origin = models.CharField(max_length=SIZE, blank=True, default="", db_default="")
     snapshot = models.TextField(null=True, blank=True)
     created_at = models.DateTimeField()
 
@@ -36,3 +40,8 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.object_id} {self.kind}"
+
+    @property
+    def correlation_id(self) -> str:
+        """The id of the request or job that changed it, empty where there was none."""
+        return id_of(self.origin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from sync.correlation.ids import LENGTH
 from sync.models.binding import Binding
 from sync.models.connection import Connection
 from sync.types import Verb
@@ -30,9 +31,10 @@ class Operation(models.Model):
     ``unlink`` and ``adopt`` are what a person decided: nothing was sent (see ``sync.operations.deeds``).
 
     ``duration_ms`` is the call's, ``body_hash`` the SHA-256 of what was sent, ``request`` and ``response`` are
-    redacted excerpts, ``task_id`` is that of the Celery task. ``waited_ms`` is how long its token had still to
-    be waited for; null where no limit holds, and on all but the first object of a call for many. ``applied_ms`` is
-    set for the write that made an object synced: from the save to the settlement.
+    redacted excerpts, ``task_id`` is that of the Celery task, ``correlation_id`` that of the request or job which
+    changed the object. ``waited_ms`` is how long its token had still to be waited for; null where no limit holds, and
+    on all but the first object of a call for many. ``applied_ms`` is set for the write that made an object synced: from
+    the save to the settlement.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="operations", db_index=False)
@@ -66,6 +68,7 @@ class Operation(models.Model):
     applied_ms = models.FloatField(null=True, blank=True)
     actor = models.CharField(max_length=150, blank=True, default="")
     task_id = models.CharField(max_length=64, blank=True, default="")
+    correlation_id = models.CharField(max_length=LENGTH, blank=True, default="", db_default="")
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -74,6 +77,9 @@ class Operation(models.Model):
             models.Index(fields=["binding", "-id"], name="crudsync_operation_binding"),
             models.Index(fields=["connection", "-id"], name="crudsync_operation_conn"),
             models.Index(fields=["started_at"], name="crudsync_operation_started"),
+            models.Index(
+                fields=["correlation_id"], name="crudsync_operation_corr", condition=~models.Q(correlation_id="")
+            ),
         ]
         verbose_name = _("operation")
         verbose_name_plural = _("operations")

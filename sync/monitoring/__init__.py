@@ -1,1 +1,1 @@
-"""How delivery does and stands, and who is alive: figures, probes, health, metrics, alerts. Decides nothing."""
+"""How delivery does and stands, and who is alive: figures, probes, health, metrics, alerts, logs. Decides nothing."""

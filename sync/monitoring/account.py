@@ -32,9 +32,9 @@ STATES = {
     State.SYNCED: "Both sides agree.",
     State.RETRYING: "It failed, and is tried again by itself.",
     State.WAITING: "It waits for another object.",
-    State.HELD: "It is held: it cannot be sent as it is.",
-    State.IN_DOUBT: "It is held in doubt: its create may have arrived.",
-    State.DEAD: "It is dead: it was given up.",
+    State.HELD: "It cannot be sent as it is.",
+    State.IN_DOUBT: "It is held: its create may have arrived.",
+    State.DEAD: "It was given up after its last attempt.",
     State.ABSENT: "It is on neither side.",
 }
 
@@ -140,7 +140,8 @@ def account(
         above: names of the children by which a parent was come to.
     """
     tried, older = attempts(row, limit, reveal=reveal)
-    coming = prospects(row, _surroundings(row, at, swept_s, waiting))
+    around = _surroundings(row, at, swept_s, waiting)
+    coming = prospects(row, around)
     unsent = max(row.seq - tried[0].seq, 0) if tried else row.seq
     return Account(
         binding=row.pk,
@@ -167,7 +168,7 @@ def account(
         cause=row.cause_id,
         ignored=row.ignored,
         next=coming,
-        remedies=remedies(row, blocked=tuple(each.kind for each in coming), alike=_alike(row)),
+        remedies=remedies(row, blocked=tuple(each.kind for each in coming), alike=_alike(row), ahead=around.ahead),
         attempts=tried,
         older=older,
         sent=redact(row.sent or "") if reveal else "",

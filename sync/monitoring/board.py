@@ -6,9 +6,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sync import deadletters
-from sync.deadletters import Group
-from sync.models import Connection
+from sync.deadletters.groups import latest
+from sync.models import Cause, Connection
 from sync.models.clock import now
 from sync.models.database import alias
 from sync.monitoring.figures import Figures, figures, series
@@ -24,6 +23,11 @@ RECENT = dt.timedelta(minutes=5)
 """What is called the rate of now: an average over so long."""
 
 CAUSES = 8
+
+MOST = 2000
+"""No count of a dashboard looks at more objects of a kind: it is asked every few seconds."""
+
+KEPT = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +46,29 @@ SPANS: Mapping[str, Span] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """What is shown. ``during`` is what happened in the span and ``lately`` in the last minutes, by connection id.
+class Past:
+    """What happened: in the last 24 hours in all, in the span and lately by connection id, and step by step."""
 
-    ``day`` is what happened in the last 24 hours in all, ``steps`` in the span, step by step; ``causes`` hold up
-    objects now, those that came up last first; None where they were not asked for. ``buckets`` are the rate limits by
-    connection id.
+    day: Figures
+    during: Mapping[int, Figures]
+    lately: Mapping[int, Figures]
+    steps: Sequence[tuple[dt.datetime, Figures]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """What is shown. Counts of ``report`` and ``causes`` are ``MOST`` at the most.
+
+    ``causes`` hold up so many objects now, those that came up last first; None where they were not asked for.
+    ``buckets`` are the rate limits by connection id.
     """
 
     at: dt.datetime
     report: Report
     pulse: Pulse
-    day: Figures
-    during: Mapping[int, Figures]
-    lately: Mapping[int, Figures]
-    steps: Sequence[tuple[dt.datetime, Figures]]
+    past: Past
     buckets: Mapping[int, Sequence[BucketState]]
-    causes: Sequence[Group] | None
+    causes: Sequence[tuple[Cause, int]] | None
 
 
 def board(span: Span, connection_id: int | None = None, *, causes: bool = True) -> Board:
@@ -71,17 +81,39 @@ def board(span: Span, connection_id: int | None = None, *, causes: bool = True) 
     """
     rows = list(Connection.objects.using(alias()).select_related("gate").order_by("integrator", "name"))
     at = now(alias())
-    until = floor(at) + dt.timedelta(minutes=1)
-    day = figures(until - DAY, until)
-    during = day if span.length == DAY else figures(until - span.length, until)
+    alive = pulse()
     return Board(
         at=at,
-        report=report(rows, synced=False),
-        pulse=pulse(),
-        day=sum(day.values(), Figures()),
-        during=during,
-        lately=figures(floor(at) - RECENT, floor(at)),
-        steps=series(until - span.length, until, span.step_s, None if connection_id is None else [connection_id]),
+        report=report(rows, most=MOST, whole=False),
+        pulse=alive,
+        past=_kept(span, connection_id, at, alive.rolled_at),
         buckets=buckets(rows),
-        causes=deadletters.groups(limit=CAUSES) if causes else None,
+        causes=latest(CAUSES, MOST) if causes else None,
+    )
+
+
+def _kept(span: Span, connection_id: int | None, at: dt.datetime, rolled_at: dt.datetime | None) -> Past:
+    """What happened changes with a roll-up and with the minute: who asks in between gets what was read before."""
+    key = (span, connection_id, floor(at), rolled_at)
+    found = _pasts.get(key)
+    if found is None:
+        found = _past(span, connection_id, floor(at))
+        if rolled_at is not None:
+            while len(_pasts) >= KEPT:
+                _pasts.pop(next(iter(_pasts)), None)
+            _pasts[key] = found
+    return found
+
+
+_pasts: dict[tuple[Span, int | None, dt.datetime, dt.datetime | None], Past] = {}
+
+
+def _past(span: Span, connection_id: int | None, minute: dt.datetime) -> Past:
+    until = minute + dt.timedelta(minutes=1)
+    day = figures(until - DAY, until)
+    return Past(
+        day=sum(day.values(), Figures()),
+        during=day if span.length == DAY else figures(until - span.length, until),
+        lately=figures(minute - RECENT, minute),
+        steps=series(until - span.length, until, span.step_s, None if connection_id is None else [connection_id]),
     )

@@ -26,7 +26,8 @@ STUCK_IGNORED = f"{STANDING} AND b.ignored <> ''"
 SYNCED = f"{OBJECTS} AND b.state = 'synced' AND b.due_at IS NULL"
 """Each is read in the order of an index, so that nothing is sorted and no more is read than is counted."""
 
-KINDS = [*(("due", lane) for lane in DUE), ("open", STUCK_OPEN), ("ignored", STUCK_IGNORED)]
+KINDS = [*(("due", lane) for lane in DUE), ("open", STUCK_OPEN)]
+MORE = [("ignored", STUCK_IGNORED), ("synced", SYNCED)]
 
 COUNT = "(SELECT state, count(*) AS n, min(dirty_since) AS since FROM ({rows} LIMIT {most}) AS few GROUP BY state)"
 LATERAL = """SELECT '{kind}', c.id, f.state, f.n, f.since FROM crudsync_connection c CROSS JOIN LATERAL {count} AS f
@@ -50,17 +51,18 @@ class Heap:
     since: dt.datetime | None
 
 
-def heaps(connection_ids: Sequence[int], using: str, *, synced: bool = False) -> dict[int, list[Heap]]:
-    """Return the objects that are due or stuck, by connection id; each count is ``COUNTED`` at the most.
+def heaps(connection_ids: Sequence[int], using: str, *, most: int, whole: bool) -> dict[int, list[Heap]]:
+    """Return the objects that are due or stuck, by connection id.
 
     Args:
         connection_ids: whose.
         using: alias of the database.
-        synced: count what is synced, too.
+        most: no count goes beyond it.
+        whole: count what is ignored and what is synced, too.
     """
-    kinds = [*KINDS, ("synced", SYNCED)] if synced else KINDS
+    kinds = [*KINDS, *MORE] if whole else KINDS
     found: dict[int, list[Heap]] = {}
-    for sql, params in _queries(connection_ids, kinds, using):
+    for sql, params in _queries(connection_ids, kinds, most, using):
         with connections[using].cursor() as cursor:
             cursor.execute(sql, params)
             for kind, connection_id, state, count, since in cursor.fetchall():
@@ -69,17 +71,17 @@ def heaps(connection_ids: Sequence[int], using: str, *, synced: bool = False) ->
     return found
 
 
-def _queries(ids: Sequence[int], kinds: Sequence[tuple[str, str]], using: str) -> Iterator[tuple[str, Any]]:
+def _queries(ids: Sequence[int], kinds: Sequence[tuple[str, str]], most: int, using: str) -> Iterator[tuple[str, Any]]:
     if not ids:
         return
     if is_postgres(using):
-        parts = [LATERAL.format(kind=kind, count=_counted(rows, "c.id")) for kind, rows in kinds]
+        parts = [LATERAL.format(kind=kind, count=_counted(rows, "c.id", most)) for kind, rows in kinds]
         yield " UNION ALL ".join(parts), {"ids": list(ids)}
         return
     for first in range(0, len(ids), TOGETHER):
         yield (
             " UNION ALL ".join(
-                ONE_BY_ONE.format(kind=kind, id=int(id_), count=_counted(rows, int(id_)))
+                ONE_BY_ONE.format(kind=kind, id=int(id_), count=_counted(rows, int(id_), most))
                 for id_ in ids[first : first + TOGETHER]
                 for kind, rows in kinds
             ),
@@ -87,8 +89,8 @@ def _queries(ids: Sequence[int], kinds: Sequence[tuple[str, str]], using: str) -
         )
 
 
-def _counted(rows: str, of: int | str) -> str:
-    return COUNT.format(rows=rows.format(of=of), most=COUNTED)
+def _counted(rows: str, of: int | str, most: int) -> str:
+    return COUNT.format(rows=rows.format(of=of), most=most)
 
 
 def _moment(found: Any) -> dt.datetime | None:

@@ -12,7 +12,8 @@ from sync.models import Binding, State
 LATE_SWEEPS = 10
 """So many intervals without a sweep mean that nobody sweeps."""
 
-NEAR_S = 1.0
+NEAR_S = 5.0
+"""A token that comes so soon holds up nobody; a bucket that was never used begins empty for a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

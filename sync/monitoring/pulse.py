@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import threading
 import time
@@ -42,7 +43,7 @@ class Pulse:
 
     ``workers`` are the names of those that answer, None where the broker cannot be asked. ``beat`` is False where no
     sweep has come by a message for long, None where no worker could have taken one. ``swept_s`` and ``rolled_s`` are
-    the ages of the last sweep and of the counters.
+    the ages of the last sweep and of the counters, ``rolled_at`` is until when these are complete.
     """
 
     workers: tuple[str, ...] | None
@@ -50,6 +51,7 @@ class Pulse:
     beat_s: float | None
     swept_s: float | None
     rolled_s: float | None
+    rolled_at: dt.datetime | None = None
 
     @property
     def working(self) -> bool:
@@ -120,6 +122,7 @@ def pulse() -> Pulse:
         beat_s=beat_s,
         swept_s=ages.get(SWEEP),
         rolled_s=ages.get(rollup.NAME),
+        rolled_at=seen.get(rollup.NAME),
     )
 
 

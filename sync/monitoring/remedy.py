@@ -12,6 +12,11 @@ from django.urls import NoReverseMatch, reverse
 from sync.models import Binding, State
 from sync.monitoring.codes import word
 
+STANDSTILL = frozenset(
+    {"disabled", "unregistered", "paused", "gate", "probe", "limiter", "token", "under_way", "inbox"}
+)
+"""Kinds of prospects against which asking once more does nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
@@ -22,16 +27,17 @@ class Remedy:
     page: str = ""
 
 
-def remedies(row: Binding, *, blocked: tuple[str, ...], alike: int = 0) -> tuple[Remedy, ...]:
+def remedies(row: Binding, *, blocked: tuple[str, ...], alike: int = 0, ahead: int = 0) -> tuple[Remedy, ...]:
     """Return what a person can do for an object, what mends its connection first.
 
     Args:
         row: the binding, with its connection.
         blocked: kinds of its prospects.
         alike: dead letters of the same cause, itself among them.
+        ahead: objects that go before it.
     """
     changed = "inbox" in blocked  # what it stands at is about to change
-    return (*_of_connection(row, blocked), *(() if changed else _of_object(row, alike)))
+    return (*_of_connection(row, blocked), *(() if changed else _of_object(row, alike)), *_hurry(row, blocked, ahead))
 
 
 def _of_connection(row: Binding, blocked: tuple[str, ...]) -> Iterator[Remedy]:
@@ -65,17 +71,24 @@ def _of_object(row: Binding, alike: int) -> Iterator[Remedy]:
         yield from _of_letter(row, page, alike)
     elif row.state == State.WAITING or row.code.startswith("parent_"):
         yield _parent(row)
-    elif row.state in (State.RETRYING, State.PENDING):
-        command = _manage("crudsync_resync", row.model, row.object_id)
-        yield Remedy(sentence="Ask for it at once, ahead of its time.", command=command, page=page)
     elif row.state == State.SYNCED:
         command = _manage("crudsync_resync", row.model, row.object_id, "--verify")
         yield Remedy(sentence="If you doubt it: let it be compared with the remote.", command=command, page=page)
 
 
+def _hurry(row: Binding, blocked: tuple[str, ...], ahead: int) -> Iterator[Remedy]:
+    """Asked for by a person, it goes at once and before all others; that helps where nothing holds up them all."""
+    if STANDSTILL.isdisjoint(blocked) and (row.state == State.RETRYING or (row.state == State.PENDING and ahead)):
+        command = _manage("crudsync_resync", row.model, row.object_id)
+        yield Remedy(
+            sentence="Ask for it at once, before all others.", command=command, page=admin_page("binding", row.pk)
+        )
+
+
 def _of_letter(row: Binding, page: str, alike: int) -> Iterator[Remedy]:
-    if row.waits_for:
+    if row.waits_for:  # sent now, it would be held again
         yield _parent(row)
+        return
     cure = word(row.code).cure
     if cure and row.code:
         yield Remedy(sentence=cure, page=_own_page(row))

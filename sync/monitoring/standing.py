@@ -62,17 +62,19 @@ class Report:
         return self.swept and all(one.well for one in self.connections)
 
 
-def report(rows: Sequence[Connection], *, synced: bool = True) -> Report:
+def report(rows: Sequence[Connection], *, most: int | None = None, whole: bool = True) -> Report:
     """Return how delivery stands.
 
     Args:
         rows: connections, with their gates.
-        synced: count what is synced, too.
+        most: no count of objects goes beyond it; None: ``COUNTED``.
+        whole: count what is ignored and what is synced, too: rows that are read for that alone.
     """
     using = alias()
     at = now(using)
-    found = heaps.heaps([row.pk for row in rows], using, synced=synced)
-    standings = tuple(_standing(row, found.get(row.pk, ()), at) for row in rows)
+    most = heaps.COUNTED if most is None else most
+    found = heaps.heaps([row.pk for row in rows], using, most=most, whole=whole)
+    standings = tuple(_standing(row, found.get(row.pk, ()), at, most) for row in rows)
     changes = Change.objects.using(using)
     oldest = changes.order_by("pk").values_list("created_at", flat=True).first()
     last = Sweep.objects.using(using).filter(name="sweep").values_list("at", flat=True).first()
@@ -86,12 +88,13 @@ def report(rows: Sequence[Connection], *, synced: bool = True) -> Report:
     )
 
 
-def shown(count: int) -> str:
-    """Return a bounded count as a person reads it."""
-    return f"{heaps.COUNTED}+" if count >= heaps.COUNTED else str(count)
+def shown(count: int, most: int | None = None) -> str:
+    """Return a count bounded by ``most`` (None: ``COUNTED``) as a person reads it."""
+    most = heaps.COUNTED if most is None else most
+    return f"{most}+" if count >= most else str(count)
 
 
-def _standing(row: Connection, found: Sequence[Heap], at: dt.datetime) -> Standing:
+def _standing(row: Connection, found: Sequence[Heap], at: dt.datetime, most: int) -> Standing:
     gate = getattr(row, "gate", None)
     shut = gate is not None and gate.blocked_until is not None and gate.blocked_until > at
     counts: Counter[str] = Counter()
@@ -108,10 +111,10 @@ def _standing(row: Connection, found: Sequence[Heap], at: dt.datetime) -> Standi
         paused_reason=row.paused_reason,
         blocked_until=gate.blocked_until if gate is not None and shut else None,
         blocked_reason=gate.reason if gate is not None and shut else "",
-        counts={state: min(count, heaps.COUNTED) for state, count in sorted(counts.items())},
-        stuck=min(sums["open"], heaps.COUNTED),
-        ignored=min(sums["ignored"], heaps.COUNTED),
-        backlog=min(sums["due"], heaps.COUNTED),
+        counts={state: min(count, most) for state, count in sorted(counts.items())},
+        stuck=min(sums["open"], most),
+        ignored=min(sums["ignored"], most),
+        backlog=min(sums["due"], most),
         oldest_unsent_s=_age_s(min(since, default=None), at),
     )
 

@@ -16,10 +16,10 @@ from sync.models.database import alias, is_postgres
 START = """
 INSERT INTO crudsync_operation
     (connection_id, binding_id, object_type, object_id, verb, attempt, lease_token, seq, key, body_hash, method, url,
-     request, actor, task_id, waited_ms, status, response, status_code, code, detail, started_at)
-SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, p, 'started', '', 0, '', '', clock_timestamp()
+     request, actor, task_id, waited_ms, correlation_id, status, response, status_code, code, detail, started_at)
+SELECT c, b, t, o, v, a, l, s, k, h, m, u, r, w, j, p, i, 'started', '', 0, '', '', clock_timestamp()
 FROM json_to_recordset(%s) AS x(n int, c bigint, b bigint, t text, o text, v text, a int, l bigint, s bigint, k text,
-    h text, m text, u text, r text, w text, j text, p float8)
+    h text, m text, u text, r text, w text, j text, p float8, i text)
 ORDER BY n
 """
 
@@ -55,6 +55,7 @@ class Started:
     actor: str
     task_id: str
     waited_ms: float | None = None
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,9 @@ STARTED_FIELDS = (
     "actor",
     "task_id",
     "waited_ms",
+    "correlation_id",
 )
-START_KEYS = tuple("cbtovalskhmurwjp")
+START_KEYS = tuple("cbtovalskhmurwjpi")
 FINISH_KEYS = ("id", "s", "n", "c", "d", "r", "x", "ms")
 FINISHED_FIELDS = ("id", "status", "status_code", "code", "detail", "remote_id", "response", "duration_ms")
 

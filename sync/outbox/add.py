@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
 
+from sync.correlation import origin
 from sync.models import Change, Kind
 from sync.models.clock import now
 from sync.models.database import is_postgres
@@ -19,12 +20,12 @@ PLAIN = re.compile(r"[0-9A-Za-z-]+")
 """A number, a UUID: what needs no quoting stands in the statement, since binding a parameter costs more than that."""
 
 TABLE = Change._meta.db_table
-COLUMNS = "model, object_id, kind, lane, actor, reason, snapshot, created_at"
+COLUMNS = "model, object_id, kind, lane, actor, reason, origin, snapshot, created_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One change to be inserted; the fields are those of the row."""
+    """One change to be inserted; the fields are those of the row. ``origin`` is that of the writer, unless given."""
 
     model: str
     object_id: str
@@ -32,6 +33,7 @@ class Entry:
     lane: int = 0
     actor: str = ""
     reason: str = ""
+    origin: str = field(default_factory=origin.here)
     snapshot: str | None = None
 
 
@@ -45,10 +47,10 @@ def add(entry: Entry, using: str) -> None:
     bare = not (entry.actor or entry.reason or entry.snapshot)
     sql, clock = _insert(using, entry.model, entry.kind, entry.lane, bare)
     with connections[using].cursor() as cursor:
-        if bare and clock and PLAIN.fullmatch(entry.object_id):
-            cursor.execute(sql.replace("%s", f"'{entry.object_id}'"))
+        if bare and clock and PLAIN.fullmatch(entry.object_id) and (not entry.origin or origin.fits(entry.origin)):
+            cursor.execute(sql % (f"'{entry.object_id}'", f"'{entry.origin}'"))
             return
-        said: tuple[Any, ...] = () if bare else (entry.actor, entry.reason, entry.snapshot)
+        said: tuple[Any, ...] = (entry.origin,) if bare else (entry.actor, entry.reason, entry.origin, entry.snapshot)
         cursor.execute(sql, (entry.object_id, *said) if clock else (entry.object_id, *said, now(using)))
 
 
@@ -69,6 +71,7 @@ def add_many(entries: Sequence[Entry], using: str) -> None:
                 lane=e.lane,
                 actor=e.actor,
                 reason=e.reason,
+                origin=e.origin,
                 snapshot=e.snapshot,
                 created_at=at,
             )
@@ -94,7 +97,7 @@ def _insert(using: str, model: str, kind: str, lane: int, bare: bool) -> tuple[s
     clock = is_postgres(using)
     moment = "statement_timestamp()" if clock else "%s"
     table = connections[using].ops.quote_name(Change._meta.db_table)
-    rest = "'', '', NULL" if bare else "%s, %s, %s"
+    rest = "'', '', %s, NULL" if bare else "%s, %s, %s, %s"
     values = f"{_literal(model)}, %s, {_literal(kind)}, {int(lane)}, {rest}, {moment}"
     return f"INSERT INTO {table} ({COLUMNS}) VALUES ({values})", clock  # noqa: S608 - a label and words of ours
 
@@ -109,9 +112,9 @@ def _literal(word: str) -> str:
 def _add_by_unnest(entries: Sequence[Entry], using: str) -> None:
     sql = (
         f"INSERT INTO {Change._meta.db_table} ({COLUMNS}) "  # noqa: S608 - a constant of ours
-        "SELECT m, o, k, l, a, r, s, statement_timestamp() "
-        "FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[]) "
-        "AS t(m, o, k, l, a, r, s)"
+        "SELECT m, o, k, l, a, r, g, s, statement_timestamp() "
+        "FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[]) "
+        "AS t(m, o, k, l, a, r, g, s)"
     )
     columns: list[list[object]] = [
         [e.model for e in entries],
@@ -120,6 +123,7 @@ def _add_by_unnest(entries: Sequence[Entry], using: str) -> None:
         [e.lane for e in entries],
         [e.actor for e in entries],
         [e.reason for e in entries],
+        [e.origin for e in entries],
         [e.snapshot for e in entries],
     ]
     with connections[using].cursor() as cursor:

@@ -1,6 +1,6 @@
-"""What a session of PostgreSQL tells the triggers that capture: to keep still, or who writes and why.
+"""What a session of PostgreSQL tells the triggers that capture: to keep still, or who writes, why, and what caused it.
 
-The three settings hold until the end of the transaction. Other programs may set
+The four settings hold until the end of the transaction. Other programs may set
 them, too: ``SET LOCAL crudsync.actor = 'erp'``.
 """
 
@@ -17,9 +17,9 @@ from django.db import DatabaseError, connections
 
 logger = logging.getLogger("crudsync.capture")
 
-OFF, ACTOR, REASON = "crudsync.off", "crudsync.actor", "crudsync.reason"
-SAY = ", ".join(f"set_config('{name}', %s, true)" for name in (OFF, ACTOR, REASON))
-"""What to select, with three parameters, so that the triggers of this transaction know."""
+OFF, ACTOR, REASON, ORIGIN = "crudsync.off", "crudsync.actor", "crudsync.reason", "crudsync.origin"
+SAY = ", ".join(f"set_config('{name}', %s, true)" for name in (OFF, ACTOR, REASON, ORIGIN))
+"""What to select, with four parameters, so that the triggers of this transaction know."""
 
 SAID = "_crudsync_said"
 
@@ -33,11 +33,12 @@ class Said:
     off: bool = False
     actor: str = ""
     reason: str = ""
+    origin: str = ""
 
     @property
-    def parameters(self) -> tuple[str, str, str]:
-        """The values of the three settings."""
-        return ("on" if self.off else "", self.actor, self.reason)
+    def parameters(self) -> tuple[str, str, str, str]:
+        """The values of the four settings."""
+        return ("on" if self.off else "", self.actor, self.reason, self.origin)
 
 
 NOTHING = Said()

@@ -14,7 +14,7 @@ from sync.models.database import UNFLUSHED, is_postgres
 BY_SKIPPING = """
     DELETE FROM {table} WHERE id IN (
         SELECT id FROM {table} WHERE model = ANY(%s) ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) AND {unflushed}
-    RETURNING id, model, object_id, kind, lane, actor, reason, snapshot, created_at
+    RETURNING id, model, object_id, kind, lane, actor, reason, origin, snapshot, created_at
 """
 
 

@@ -7,7 +7,7 @@ passes over what has a binding, a thousand rows in two queries.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from sync import bindings, capture, registry
 from sync.exceptions import ConfigurationError, UnknownObjectType
 from sync.models import Binding
 from sync.models.database import alias
-from sync.models.identity import object_id_of
+from sync.models.identity import object_id_of, pk_of
 from sync.registry import model_label
 from sync.resync.resync import ring
 from sync.resync.targets import Target, connections
@@ -40,6 +40,7 @@ class Progress:
         asked: rows without a binding, asked for.
         elapsed_s: seconds since the start.
         finished: nothing is left to look at.
+        after: the object id of its type that was looked at last.
     """
 
     object_type: str = ""
@@ -48,6 +49,7 @@ class Progress:
     asked: int = 0
     elapsed_s: float = 0.0
     finished: bool = False
+    after: str = ""
 
     @property
     def eta_s(self) -> float | None:
@@ -94,70 +96,107 @@ def backfill(
         NotSyncable: there is no such account.
         ConfigurationError: ``batch`` or ``limit`` is out of range.
     """
-    if batch < 1 or (limit is not None and limit < 0):
-        raise ConfigurationError("batch must be 1 or more, and limit 0 or more", code="bad_argument")
-    specs = _specs(integrator, object_type)
+    check(batch, limit)
+    specs = specs_of(integrator, [] if object_type is None else [object_type])
     row = connections({integrator}, connection or "default")[0]
-    run = _Run(batch=batch, left=limit, on_progress=on_progress)
-    run.progress = Progress(total=sum(_rows(spec).count() for spec in specs))
-    done = all(run.fill(Target(connection=row, spec=spec)) for spec in specs)
-    return run.report("", finished=done)
+    run = Run(batch=batch, left=limit, on_progress=on_progress, progress=Progress(total=count(specs)))
+    return run.fill([Target(connection=row, spec=spec) for spec in specs])
 
 
-class _Run:
+class Run:
     """One backfill under way.
 
     Args:
         batch: rows a transaction.
         left: rows that may still be asked for, None for any number.
         on_progress: called after each batch.
+        progress: how far it is already.
     """
 
-    def __init__(self, *, batch: int, left: int | None, on_progress: Callable[[Progress], None] | None) -> None:
+    def __init__(
+        self, *, batch: int, left: int | None, on_progress: Callable[[Progress], None] | None, progress: Progress
+    ) -> None:
         self.batch = batch
         self.left = left
         self.on_progress = on_progress
-        self.progress = Progress()
-        self.started = time.monotonic()
+        self.progress = progress
+        self.started = time.monotonic() - progress.elapsed_s
 
-    def fill(self, target: Target) -> bool:
+    def fill(self, targets: Sequence[Target], after: str = "") -> Progress:
+        """Ask for the rows of these object types, of the first one only those after an object id.
+
+        Returns:
+            How far it came: ``finished`` is False where the limit ended it.
+        """
+        for target in targets:
+            if not self._fill(target, after):
+                return self._report("")
+            after = ""
+        return self._report("", finished=True)
+
+    def _fill(self, target: Target, after: str) -> bool:
         """Ask for the rows of one object type; return False where the limit ended it."""
-        rows = _rows(target.spec)
-        for page in _pages(rows, self.batch):
+        for page in _pages(rows_of(target.spec), self.batch, after):
             missing = _without_binding(target, page)
             wanted = missing if self.left is None else missing[: self.left]
             if wanted:
                 _ask(target, wanted)
             if self.left is not None:
                 self.left -= len(wanted)
+            whole = len(wanted) == len(missing)
+            looked_at = page if whole else page[: page.index(wanted[-1]) + 1] if wanted else []
             self.progress = replace(
                 self.progress,
-                scanned=self.progress.scanned + len(page),
+                scanned=self.progress.scanned + len(looked_at),
                 asked=self.progress.asked + len(wanted),
+                after=looked_at[-1] if looked_at else after,
             )
-            self.report(target.object_type)
-            if len(wanted) < len(missing):
+            after = self.progress.after
+            self._report(target.object_type)
+            if not whole:
                 return False
         return True
 
-    def report(self, object_type: str, *, finished: bool = False) -> Progress:
+    def _report(self, object_type: str, *, finished: bool = False) -> Progress:
         """Announce how far it is."""
         elapsed_s = time.monotonic() - self.started
-        self.progress = replace(self.progress, object_type=object_type, elapsed_s=elapsed_s, finished=finished)
+        after = self.progress.after if object_type else ""
+        self.progress = replace(
+            self.progress, object_type=object_type, elapsed_s=elapsed_s, finished=finished, after=after
+        )
         if self.on_progress is not None:
             self.on_progress(self.progress)
         return self.progress
 
 
-def _specs(integrator: str, object_type: str | None) -> list[ObjectTypeSpec]:
+def check(batch: int, limit: int | None) -> None:
+    """Refuse numbers that make no sense.
+
+    Raises:
+        ConfigurationError: ``batch`` or ``limit`` is out of range.
+    """
+    if batch < 1 or (limit is not None and limit < 0):
+        raise ConfigurationError("batch must be 1 or more, and limit 0 or more", code="bad_argument")
+
+
+def specs_of(integrator: str, object_types: Sequence[str]) -> list[ObjectTypeSpec]:
+    """Return object types of an integrator by their names, parents first; none named: all of them.
+
+    Raises:
+        UnknownIntegrator: no integrator of that name is registered.
+        UnknownObjectType: it has no such object type.
+    """
     types = registry.get(integrator).types()
-    if object_type is None:
-        return _parents_first(types)
-    if object_type not in types:
-        raise UnknownObjectType(
-            f"{integrator} has no object type {object_type!r}", hint=f"it has: {', '.join(sorted(types))}"
-        )
-    return [types[object_type]]
+    for name in object_types:
+        if name not in types:
+            hint = f"it has: {', '.join(sorted(types))}"
+            raise UnknownObjectType(f"{integrator} has no object type {name!r}", hint=hint)
+    return [spec for spec in _parents_first(types) if not object_types or spec.name in object_types]
+
+
+def count(specs: Iterable[ObjectTypeSpec]) -> int:
+    """Return how many rows there are to look at."""
+    return sum(rows_of(spec).count() for spec in specs)
 
 
 def _parents_first(types: Any) -> list[ObjectTypeSpec]:
@@ -177,15 +216,16 @@ def _parents_first(types: Any) -> list[ObjectTypeSpec]:
     return list(ordered.values())
 
 
-def _rows(spec: ObjectTypeSpec) -> QuerySet[Model]:
+def rows_of(spec: ObjectTypeSpec) -> QuerySet[Model]:
+    """Return the rows of an object type that are meant for the remote."""
     rows = spec.model._base_manager.using(alias()).all()
     return rows.filter(spec.sync_when) if isinstance(spec.sync_when, Q) else rows
 
 
-def _pages(rows: QuerySet[Model], batch: int) -> Iterator[list[str]]:
+def _pages(rows: QuerySet[Model], batch: int, after: str) -> Iterator[list[str]]:
     """Page by key: what is written meanwhile shifts nothing, and no cursor stays open."""
     keys = rows.order_by("pk").values_list("pk", flat=True)
-    last: Any = None
+    last: Any = pk_of(rows.model, after) if after else None
     while page := list((keys if last is None else keys.filter(pk__gt=last))[:batch]):
         yield list(dict.fromkeys(object_id_of(pk) for pk in page))
         last = page[-1]

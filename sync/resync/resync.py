@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -37,6 +37,7 @@ def resync(
     actor: str = "",
     reason: str = "",
     wanted: Wanted = Wanted.PUSH,
+    on_progress: Callable[[int], None] | None = None,
 ) -> int:
     """Ask for objects to be sent again, or to be compared with the remote; workers do it.
 
@@ -49,6 +50,7 @@ def resync(
         actor: who asks; empty: whoever ``capture.actor`` names.
         reason: why; shown beside the actor.
         wanted: ``PUSH`` sends the whole state, ``VERIFY`` reads the remote first, ``AUTO`` sends what differs.
+        on_progress: called after each batch with how many objects were asked for so far.
 
     Returns:
         How many bindings (an object under one connection each) were asked for.
@@ -61,7 +63,7 @@ def resync(
     head = list(itertools.islice(names, FEW + 1))
     few = len(head) <= FEW
     found: dict[str, tuple[Target, ...]] = {}
-    total = 0
+    total = done = 0
     for label, ids in _batches(itertools.chain(head, names)):
         if label not in found:
             found[label] = targets(label, integrator=integrator, connection=connection)
@@ -78,6 +80,9 @@ def resync(
                 urgent=few,
             )
         ring({target.connection.pk for target in found[label]})
+        done += len(ids)
+        if on_progress is not None:
+            on_progress(done)
     return total
 
 

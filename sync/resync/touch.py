@@ -13,6 +13,7 @@ from sync.capture.context import asked, current
 from sync.capture.lineage import children_of, concrete, parents_of
 from sync.capture.record import connections_for
 from sync.capture.triggers.keys import text_of
+from sync.correlation import origin
 from sync.exceptions import NotSyncable
 from sync.models.database import alias, is_postgres
 from sync.models.identity import object_id_of
@@ -84,12 +85,13 @@ def _at_once(model: type[Model], rows: QuerySet[Any], using: str) -> int:
         return 0
     sql = (
         f"INSERT INTO {outbox.TABLE} ({outbox.COLUMNS}) "  # noqa: S608 - names of ours
-        f"SELECT DISTINCT %s, {text_of(model, 'touched')}, 'save', %s::int, %s, %s, NULL::text, statement_timestamp() "
+        f"SELECT DISTINCT %s, {text_of(model, 'touched')}, 'save', %s::int, %s, %s, %s, NULL::text, "
+        "statement_timestamp() "
         f"FROM ({source}) AS touched({columns})"
     )
     here = current()
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, (model_label(model), int(Lane.BULK), here.actor, here.reason, *given))
+        cursor.execute(sql, (model_label(model), int(Lane.BULK), here.actor, here.reason, origin.here(), *given))
         return int(cursor.rowcount)
 
 

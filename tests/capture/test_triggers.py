@@ -20,6 +20,7 @@ from sync.capture import actor, disabled, no_sync
 from sync.capture.context import asked
 from sync.capture.triggers import installation, installed
 from sync.capture.triggers.connection import around, follow
+from sync.correlation import correlated
 from sync.models import Change
 from sync.testing import Remote, SandboxServer, deliver, redirected
 from sync.types import Lane
@@ -462,6 +463,20 @@ def test_what_is_switched_off_records_nothing(by_trigger: ByTrigger, changes: Ch
     assert changes() == []
     Keeper.objects.create(name="c")
     assert len(changes()) == 1
+
+
+@pytest.mark.parametrize("row", ["one", "many"])
+def test_the_request_is_told_to_the_triggers(by_trigger: ByTrigger, row: str) -> None:
+    by_trigger(Note)
+    with correlated("request-7"):
+        if row == "one":
+            Note.objects.create(text="a")
+        else:
+            execute("INSERT INTO zoo_note (text) VALUES ('a')")
+    execute("INSERT INTO zoo_note (text) VALUES ('b')")
+    execute("SET LOCAL crudsync.origin = 'erp-7'")
+    execute("INSERT INTO zoo_note (text) VALUES ('c')")
+    assert [change.correlation_id for change in Change.objects.order_by("pk")] == ["request-7", "", "erp-7"]
 
 
 def test_another_program_may_name_itself(by_trigger: ByTrigger) -> None:

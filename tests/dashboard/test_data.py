@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from sync import ratelimit
 from sync.drain.sweep import sweep
 from sync.integrators.options import limits
-from sync.models import Binding, Cause, Change, Connection, Gate, Minute, State
+from sync.models import Binding, Cause, Change, Connection, Gate, Minute, State, Sweep
 from sync.models.clock import now
 from sync.monitoring.rollup import roll_up
 from tests.servers.redis import RedisServer
@@ -220,3 +220,20 @@ def test_a_limit_in_use_is_shown_while_redis_answers(
 
 def test_without_redis_the_rest_is_shown(ask: Ask, connection: Connection) -> None:
     assert ask()["connections"][0]["buckets"] == []
+
+
+def test_what_happened_is_read_once_for_each_roll_up(user: User, connection: Connection, minute: dt.datetime) -> None:
+    browser = user("view_connection")
+    roll_up()
+
+    def queries() -> int:
+        with CaptureQueriesContext(database) as context:
+            assert sum(browser.get(DATA).json()["series"]["succeeded"]) == 9
+        return sum("sum_calls" in each["sql"] for each in context.captured_queries)
+
+    asked = [queries() for _ in range(3)]
+    assert asked[1] == 0 or asked[2] == 0  # a minute may begin in between
+    assert max(asked) <= 4
+    Minute.objects.create(connection=connection, at=minute - dt.timedelta(minutes=1), succeeded=5)
+    Sweep.objects.update(at=now())
+    assert sum(browser.get(DATA).json()["series"]["succeeded"]) == 14

@@ -188,6 +188,32 @@ def test_a_probe_has_to_do_with_what_has_failed_where_nothing_else_is_due(
     assert remote.names() == [group.name]
 
 
+def test_a_probe_by_what_often_fails_keeps_a_sound_object_waiting_for_a_moment_only(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
+) -> None:
+    integrator.policy = RetryPolicy(attempts=2, base_delay=5000.0, max_delay=9000.0, max_age=0.0)
+    group = Group.objects.create(name="a")
+    intake()
+    Binding.objects.update(attempts=3, state=State.RETRYING)
+    gate.shut(connection.pk, 30.0, "for a test")
+    Gate.objects.update(closures=9)
+    hurry(connection)
+    remote.faults = [status(500)]
+    assert deliver().shut == "gate"
+    found, binding = there(connection), row(connection, group)
+    assert found.blocked_until is not None
+    assert found.blocked_until < timezone.now() + dt.timedelta(seconds=2)
+    assert found.closures == 10
+    assert binding.attempts == 3  # perhaps it was the connection after all
+    assert binding.due_at is not None
+    assert binding.due_at > timezone.now() + dt.timedelta(seconds=60)
+    Group.objects.create(name="sound")
+    Gate.objects.update(blocked_until=timezone.now())
+    deliver()
+    assert "sound" in remote.names()
+    assert there(connection).blocked_until is None
+
+
 # --- what opens it ---------------------------------------------------------------------------------------------------
 
 

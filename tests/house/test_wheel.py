@@ -142,8 +142,10 @@ def test_a_project_set_up_by_the_readme_delivers_a_saved_row(site, python):
     assert {"crudsync.drain", "crudsync.sweep", "crudsync.reconcile", "crudsync.prune", "theirs"} <= set(tasks)
     code = "from django.conf import settings; print(*sorted(settings.CELERY_BEAT_SCHEDULE))"
     assert manage("shell", "--no-imports", "-c", code).split() == [
+        "crudsync.alerts",
         "crudsync.prune",
         "crudsync.reconcile",
+        "crudsync.roll_up",
         "crudsync.sweep",
     ]
 

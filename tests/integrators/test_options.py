@@ -19,6 +19,8 @@ class SomeIntegrator(CrudIntegrator):
     connect_s = 0.4
     threads = 4  # type: ignore[assignment]
     user_agent = "class"
+    correlation_header = "X-Class"
+    traceparent = True
 
     @staticmethod
     def set_object_types() -> Any:
@@ -56,6 +58,8 @@ def of_settings(settings: Any) -> None:
         "connect_s": 0.2,
         "threads": 2,
         "user_agent": "settings",
+        "correlation_header": "X-Settings",
+        "traceparent": False,
         "credentials": {"token": "env:X"},
     }
     settings.CRUDSYNC = {**settings.CRUDSYNC, "integrators": {"some": given}}
@@ -70,6 +74,8 @@ def test_the_connection_row_comes_first(connection: Connection, of_settings: Non
         "connect_s": 0.1,
         "threads": 1,
         "user_agent": "row",
+        "correlation_header": False,
+        "traceparent": True,
     }
     assert said(connection, SomeIntegrator.types()["product"]) == {
         "base_url": ("https://row.test/", "connection"),
@@ -79,6 +85,8 @@ def test_the_connection_row_comes_first(connection: Connection, of_settings: Non
         "connect_s": (0.1, "connection"),
         "threads": (1, "connection"),
         "user_agent": ("row", "connection"),
+        "correlation_header": ("", "connection"),
+        "traceparent": (True, "connection"),
     }
 
 
@@ -146,6 +154,10 @@ def test_the_class_is_looked_up_by_the_connections_integrator(connection: Connec
         ({"timeout_s": "10"}, "bad_option", "timeout_s"),
         ({"connect_s": float("inf")}, "bad_option", "connect_s"),
         ({"user_agent": "a\r\nb"}, "bad_option", "user_agent"),
+        ({"correlation_header": "a b"}, "bad_option", "correlation_header"),
+        ({"correlation_header": "Authorization"}, "bad_option", "correlation_header"),
+        ({"correlation_header": True}, "bad_option", "correlation_header"),
+        ({"traceparent": 1}, "bad_option", "traceparent"),
         ({"rate_limit": {"limit": -1}}, "bad_rate_limit", "rate_limit of the connection"),
         ({"retry": "nver"}, "unknown_retry_policy", "retry of the connection"),
         ([1], "bad_option", "some/default"),

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError
 
 from examples.shop.models import Category
+from sync.drain import Report
 from sync.models import Binding, Connection, State
 from sync.testing import Remote, SandboxServer, captured, redirected
 
@@ -82,3 +83,30 @@ def test_a_typed_error_becomes_one_of_the_command(
     monkeypatch.setattr("sync.management.commands.crudsync_drain.drain", wrong)
     with pytest.raises(CommandError, match=r"no base URL \[no_base_url\]"):
         run("crudsync_drain")
+
+
+def test_between_passes_it_says_how_much_is_left(remote: Remote, run: Run) -> None:
+    remote.fault("status", status=500, method="POST")
+    Category.objects.create(name="Tools", slug="tools")
+    assert "\n  1 left to send" in run("crudsync_drain", "--until-quiet", "--slice", "0.1")
+
+
+def test_watching_drains_until_ctrl_c_and_tells_only_what_is_new(
+    connection: Connection, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = iter([Report(), Report(calls=1, succeeded=1), Report(shut="paused"), Report(shut="paused")])
+
+    def drained(*args: object, **kwargs: object) -> Report:
+        try:
+            return next(passes)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("sync.management.commands.crudsync_drain.drain", drained)
+    lines = run("crudsync_drain", "--watch", "0.01").splitlines()
+    assert ["1 calls" in lines[0], lines[1].endswith("nothing more is sent now: paused"), "stopped" in lines[2]] == [
+        True
+    ] * 3
+    assert len(lines) == 3
+    with pytest.raises(CommandError, match="--watch"):
+        run("crudsync_drain", "--watch", "0")

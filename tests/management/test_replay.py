@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from sync import wake
 from sync.models import Binding, Cause, Connection, State
+from sync.monitoring.arrival import Arrival, arrival
 from sync.types import Lane, Wanted
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +144,55 @@ def test_ignore_needs_a_reason_and_unignore_opens_again(letter: Callable[..., Bi
 def test_what_says_too_little_or_too_much_is_refused(args: list[str], words: str) -> None:
     with pytest.raises(CommandError, match=words):
         run(*args)
+
+
+def test_a_doubt_is_ended_by_a_person_s_word(letter: Callable[..., Binding]) -> None:
+    arrived, never = letter("in_doubt", state=State.IN_DOUBT), letter("in_doubt", state=State.IN_DOUBT)
+    assert "a worker goes on from there" in run("--binding", str(arrived.pk), "--arrived", "r-1", "--actor", "anna")
+    told = json.loads(run("--binding", str(never.pk), "--never-arrived", "--json"))
+    assert told == {"ended": never.pk}
+    rows = Binding.objects.order_by("pk").values_list("remote_id", "state", "actor")
+    assert list(rows) == [("r-1", State.PENDING, "anna"), (None, State.PENDING, "")]
+
+
+def test_a_doubt_is_not_ended_by_an_id_that_another_has_or_where_there_is_none(letter: Callable[..., Binding]) -> None:
+    letter(remote_id="r-1")
+    doubtful = letter("in_doubt", state=State.IN_DOUBT)
+    for words in (
+        ["--binding", str(doubtful.pk), "--arrived", "r-1"],
+        ["--binding", "999", "--never-arrived"],
+        ["--never-arrived"],
+        ["--binding", str(doubtful.pk), "--arrived", "r-2", "--never-arrived"],
+    ):
+        with pytest.raises(CommandError):
+            run(*words)
+    doubtful.refresh_from_db()
+    assert doubtful.state == State.IN_DOUBT
+
+
+def test_watching_stays_until_it_is_sent(letter: Callable[..., Binding], monkeypatch: pytest.MonkeyPatch) -> None:
+    letter(integrator="shop")
+
+    def look(rows: list[Connection]) -> Arrival:
+        found = arrival(rows)
+        Binding.objects.update(due_at=None)
+        return found
+
+    monkeypatch.setattr("sync.management.following.arrival", look)
+    monkeypatch.setattr("sync.management.following.EVERY_S", 0.01)
+    lines = run("--all", "--watch").splitlines()
+    assert (lines[0], lines[-1]) == ("1 asked for", "all is sent")
+    assert lines[1].startswith("1 left to send")
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(letter: Callable[..., Binding]) -> None:
+    letter()
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    with wake.muted():
+        call_command("crudsync_replay", "--all", stdout=terminal, no_color=True)
+    assert f"[{'#' * 24}] 1 of 1 letters" in terminal.getvalue()

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 
 from examples.shop.models import Category, Product
 from sync.models import Binding, Connection
+from sync.monitoring.arrival import Arrival, arrival
 from sync.types import Wanted
 
 Run = Callable[..., str]
@@ -86,3 +89,48 @@ def test_what_is_wrong_is_named(words: list[str], message: str, products: list[P
     Group.objects.create(name="staff")
     with pytest.raises(CommandError, match=message):
         run("crudsync_resync", *words)
+
+
+def test_as_json_it_is_one_object(products: list[Product], run: Run) -> None:
+    told = json.loads(run("crudsync_resync", "shop.Product", "--json"))
+    assert told == {"asked": {"shop.product": 5}, "total": 5, "dry_run": False}
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(products: list[Product]) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    call_command("crudsync_resync", "shop.Product", stdout=terminal, no_color=True)
+    assert f"[{'#' * 24}] shop.product: 5 of 5 rows" in terminal.getvalue()
+
+
+def test_watching_it_stays_until_all_is_sent(
+    products: list[Product], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def look(rows: list[Connection]) -> Arrival:
+        looks.append(Binding.objects.filter(connection__in=rows, due_at__isnull=False).count())
+        found = arrival(rows)
+        Binding.objects.update(due_at=None)
+        return found
+
+    monkeypatch.setattr("sync.management.following.arrival", look)
+    monkeypatch.setattr("sync.management.following.EVERY_S", 0.01)
+    lines = run("crudsync_resync", "shop.Product", "--watch").splitlines()
+    assert lines[-2:] == ["5 left to send, 200.0 a second by the rate limit, about 0 s left", "all is sent"]
+    assert looks == [5, 0]
+    told = [json.loads(line) for line in run("crudsync_resync", "shop.Product", "--watch", "--json").splitlines()]
+    assert [line.get("left") for line in told] == [None, 5, 0]
+
+
+def test_an_interruption_while_watching_is_no_traceback(
+    products: list[Product], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(rows: list[Connection]) -> Arrival:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sync.management.following.arrival", look)
+    assert "5 asked for" in run("crudsync_resync", "shop.Product", "--watch")

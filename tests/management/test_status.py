@@ -12,7 +12,8 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sync.models import Binding, Change, Connection, Gate, State, Sweep
+from sync.models import Binding, Change, Connection, Gate, Minute, State, Sweep
+from sync.models.minute import APPLIED_BUCKETS, CALL_BUCKETS
 from sync.monitoring import heaps
 from sync.monitoring.standing import report, shown
 
@@ -166,6 +167,43 @@ def test_watch_shows_it_again_until_it_is_interrupted(connection: Connection) ->
     screen = Screen()
     call_command("crudsync_status", "--watch", "0.01", stdout=screen, no_color=True)
     assert screen.getvalue().count("shop/default: open") == 3
+
+
+def test_watching_ends_with_the_exit_code_of_what_was_shown_last(connection: Connection) -> None:
+    bind(connection, "1", State.DEAD)
+
+    class Screen(io.StringIO):
+        def write(self, text: str) -> int:
+            if self.getvalue().count("Ctrl-C ends") == 2:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    screen = Screen()
+    with pytest.raises(SystemExit):
+        call_command("crudsync_status", "--watch", "0.01", stdout=screen, no_color=True)
+    assert "1 wait for a person: crudsync_replay --list --integrator shop" in screen.getvalue()
+    with pytest.raises(CommandError, match="--watch"):
+        call_command("crudsync_status", "--watch", "0")
+
+
+def test_figures_of_the_last_minutes_are_told(connection: Connection, run: Run) -> None:
+    at = timezone.now() - dt.timedelta(minutes=2)
+    counted = {"calls": 40, "succeeded": 38, "failed": 2, "throttled": 3, "applied": 36}
+    Minute.objects.create(connection=connection, at=at, **counted, **{CALL_BUCKETS[3]: 40, APPLIED_BUCKETS[9]: 36})
+    text = run("crudsync_status")
+    assert "last 5 min: 40 calls, 95.0% succeeded, " in text
+    assert "(p95 " in text
+    assert "3 throttled" in text
+    assert "applied: 36 objects; from save to applied, " in text
+    told = json.loads(run("crudsync_status", "--json"))["figures"]["shop/default"]
+    assert (told["calls"], told["success_share"], told["applied"]) == (40, 0.95, 36)
+    assert told["call_p50_ms"] < told["applied_p50_ms"]
+
+
+def test_without_figures_nothing_is_made_up(connection: Connection, run: Run) -> None:
+    assert "last 5 min" not in run("crudsync_status")
+    told = json.loads(run("crudsync_status", "--json"))["figures"]["shop/default"]
+    assert (told["calls"], told["call_p95_ms"]) == (0, None)
 
 
 def test_no_count_goes_beyond_its_bound(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

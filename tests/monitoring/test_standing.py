@@ -46,7 +46,7 @@ def test_each_connection_has_its_own_counts(connection: Connection) -> None:
 
 def test_what_is_synced_is_left_out_where_nobody_asks(connection: Connection) -> None:
     bind(connection, State.SYNCED)
-    assert dict(report([connection], synced=False).connections[0].counts) == {}
+    assert dict(report([connection], whole=False).connections[0].counts) == {}
 
 
 def test_without_connections_nothing_is_asked_of_bindings(connection: Connection) -> None:

@@ -199,6 +199,26 @@ def test_how_many_go_before_it(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> N
     assert "about 2 objects" in only().next[-1].sentence
 
 
+def test_asking_at_once_is_offered_where_it_helps(
+    bind: Bind, connection: Connection, redis_server: RedisServer, settings: Any
+) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "redis_url": redis_server.url}
+    bind(state=State.RETRYING, due_at=ago(-30))
+    assert [each.command for each in only().remedies] == ["manage.py crudsync_resync shop.product 7"]
+    Connection.objects.update(paused=True)
+    assert [each.command for each in only().remedies] == ["manage.py crudsync_pause shop/default --resume"]
+    Connection.objects.update(paused=False)
+    Binding.objects.update(state=State.PENDING, due_at=ago(3))
+    assert only().remedies == ()
+    bind("8", state=State.PENDING, due_at=ago(60))
+    assert [each.command for each in only().remedies] == ["manage.py crudsync_resync shop.product 7"]
+
+
+def test_what_waits_for_a_parent_is_not_to_be_replayed_itself(bind: Bind) -> None:
+    bind(state=State.HELD, code="parent_dead", waits_for="category:3")
+    assert ["category 3" in each.sentence for each in only().remedies] == [True]
+
+
 def test_without_its_redis_the_limiter_is_what_stands_in_the_way(bind: Bind) -> None:
     bind(state=State.PENDING, due_at=ago(3))
     one = only()

@@ -35,6 +35,7 @@ def started(binding: Binding, **values: Any) -> Started:
         "actor": "ann",
         "task_id": "t",
         "waited_ms": 250.5,
+        "correlation_id": "request-7",
     }
     return Started(**{**given, **values})
 
@@ -49,6 +50,15 @@ def test_a_started_operation_has_every_field_as_given(binding: Binding) -> None:
     assert (found.status, found.status_code, found.code, found.detail, found.response) == ("started", 0, "", "", "")
     assert (found.remote_id, found.duration_ms, found.finished_at) == (None, None, None)
     assert before <= found.started_at <= now()
+
+
+@pytest.mark.pg
+def test_the_operations_of_a_request_are_found_by_an_index(binding: Binding) -> None:
+    operations.start([started(binding)])
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = Operation.objects.filter(correlation_id="request-7").explain()
+    assert "crudsync_operation_corr" in plan
 
 
 def test_the_ids_come_in_the_order_of_the_rows(binding: Binding) -> None:

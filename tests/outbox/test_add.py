@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from sync import outbox
+from sync.correlation import correlated
 from sync.models import Change
 from sync.models.clock import now
 from sync.outbox import Entry
@@ -19,6 +20,7 @@ FULL = {
     "lane": 2,
     "actor": "ann %s",
     "reason": "why \\ not",
+    "origin": "request-7",
     "snapshot": '{"a": "\\u0000"}',
 }
 
@@ -38,6 +40,22 @@ def test_a_change_without_more_is_a_save_in_the_live_lane(add: Any) -> None:
     add(Entry(model="shop.product", object_id="1"))
     (row,) = Change.objects.all()
     assert (row.kind, row.lane, row.actor, row.reason, row.snapshot) == ("save", 0, "", "", None)
+
+
+@pytest.mark.parametrize("add", [lambda entry: outbox.add(entry, "default"), lambda e: outbox.add_many([e], "default")])
+@pytest.mark.parametrize("object_id", ["1", "a'b"])
+def test_a_change_names_the_request_that_it_was_made_in(add: Any, object_id: str) -> None:
+    with correlated("request-7"):
+        entry = Entry(model="shop.product", object_id=object_id)
+    add(entry)
+    (row,) = Change.objects.all()
+    assert (row.object_id, row.origin, row.correlation_id) == (object_id, "request-7", "request-7")
+
+
+def test_an_origin_that_is_none_is_never_part_of_a_statement() -> None:
+    outbox.add(Entry(model="shop.product", object_id="1", origin="'); DROP TABLE x; --"), "default")
+    (row,) = Change.objects.all()
+    assert (row.origin, row.correlation_id) == ("'); DROP TABLE x; --", "")
 
 
 def test_one_change_is_one_insert(django_assert_num_queries: Any) -> None:

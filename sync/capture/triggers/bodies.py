@@ -15,9 +15,10 @@ from sync.capture.lanes import BULK_FROM, lane_of
 from sync.capture.lineage import children_of, concrete, links, parents_of
 from sync.capture.triggers import wanted
 from sync.capture.triggers.keys import columns_of, text_of
+from sync.correlation import origin
 from sync.models import Change, Kind
 from sync.outbox.add import COLUMNS
-from sync.outbox.session import ACTOR, OFF, REASON
+from sync.outbox.session import ACTOR, OFF, ORIGIN, REASON
 from sync.registry import model_label
 from sync.secrets import is_secret_name
 from sync.types import Lane
@@ -31,6 +32,7 @@ NEW, OLD = "crudsync_new", "crudsync_old"
 
 WHO = f"left(coalesce(current_setting('{ACTOR}', true), ''), {ACTOR_LENGTH})"
 WHY = f"left(coalesce(current_setting('{REASON}', true), ''), {REASON_LENGTH})"
+WHENCE = f"left(coalesce(current_setting('{ORIGIN}', true), ''), {origin.SIZE})"
 STILL = f"IF current_setting('{OFF}', true) = 'on' THEN RETURN NULL; END IF;"
 
 
@@ -97,7 +99,7 @@ def _insert(part: Part, schema: str) -> str:
     label = model_label(part.model)
     many = f"EXISTS (SELECT FROM {part.rows} OFFSET {BULK_FROM})"
     lane = f"CASE WHEN {many} THEN {int(Lane.BULK)} ELSE {lane_of(label)} END"
-    values = f"{part.key}, '{part.kind.value}', {lane}, {WHO}, {WHY}, {part.snapshot}, statement_timestamp()"
+    values = f"{part.key}, '{part.kind.value}', {lane}, {WHO}, {WHY}, {WHENCE}, {part.snapshot}, statement_timestamp()"
     distinct = "DISTINCT " if part.distinct else ""
     inbox = named(Change, schema)
     return f"INSERT INTO {inbox} ({COLUMNS}) SELECT {distinct}'{label}', {values} FROM {part.source};"  # noqa: S608 - names of ours

@@ -20,6 +20,7 @@ from sync import wake
 from sync.capture import context as circumstances
 from sync.capture.record import connections_for
 from sync.capture.triggers import bodies, installed, wanted
+from sync.correlation import origin
 from sync.models.database import alias
 from sync.outbox.session import NOTHING, SAID, SAY, Said, is_quiet
 from sync.registry import model_label
@@ -80,7 +81,7 @@ def _said(watched: bool) -> Said:
         return NOTHING
     here, token = circumstances.current(), _asking.set(True)  # whoever is asked may read and write, too
     try:
-        said = Said(actor=here.actor, reason=here.reason)
+        said = Said(actor=here.actor, reason=here.reason, origin=origin.here())
     finally:
         _asking.reset(token)
     return NOTHING if said == NOTHING else said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from argparse import ArgumentParser
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +18,9 @@ from sync import deadletters
 from sync.deadletters import Group
 from sync.deadletters.choose import Filter
 from sync.exceptions import CrudSyncError
-from sync.management.choose import failed
+from sync.management.choose import connections, failed
+from sync.management.following import follow
+from sync.management.progress import Bar
 from sync.models import Binding, Cause
 from sync.models.database import alias
 from sync.monitoring.standing import shown
@@ -49,18 +52,24 @@ class Command(BaseCommand):
         parser.add_argument("--ignored", action="store_true", help="those that are ignored, not those that are open")
         parser.add_argument("--ignore", action="store_true", help="do not replay: ignore them; needs --reason")
         parser.add_argument("--unignore", action="store_true", help="do not replay: open ignored ones again")
+        parser.add_argument("--arrived", default="", metavar="REMOTE_ID", help="of a doubt: it arrived under this id")
+        parser.add_argument("--never-arrived", action="store_true", help="of a doubt: it never did; create it again")
+        parser.add_argument("--watch", action="store_true", help="stay until workers have sent it")
         parser.add_argument("--reason", default="", help="shown in the history, or beside what is ignored")
         parser.add_argument("--actor", default="", help="shown likewise")
         parser.add_argument("--dry-run", action="store_true", help="only count")
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do one of the four."""
+        """Do one of the five."""
         if options["ignore"] and options["unignore"]:
             raise CommandError("--ignore and --unignore are two things")
         try:
             if options["list"]:
                 self._list(options)
+                return
+            if options["arrived"] or options["never_arrived"]:
+                self._end_doubt(options)
                 return
             if not options["all"] and all(options[name] in ("", None) for name in CHOICES):
                 raise CommandError("say which: --cause, --integrator, --code …, or --all (see --list)")
@@ -92,6 +101,16 @@ class Command(BaseCommand):
         since = f"first {group.first_seen:%Y-%m-%d %H:%M}, last {group.last_seen:%Y-%m-%d %H:%M} UTC"
         self.stdout.write(f"  {', '.join(held)}; came up {group.count} times; {since}")
 
+    def _end_doubt(self, options: dict[str, Any]) -> None:
+        if options["binding"] is None or (options["arrived"] and options["never_arrived"]):
+            raise CommandError("say of which --binding, and one of --arrived and --never-arrived")
+        row = Binding.objects.using(alias()).filter(pk=options["binding"]).first()
+        told = row and deadletters.end_doubt(row, remote_id=options["arrived"] or None, actor=options["actor"])
+        if row is None or not told:
+            raise CommandError(f"binding {options['binding']} is not in doubt, or another object has that remote id")
+        self._say({"ended": row.pk}, "noted; a worker goes on from there", options)
+        self._watch([row.connection_id], options)
+
     def _act(self, options: dict[str, Any]) -> None:
         what, chosen = _what(options), _chosen(options)
         if options["dry_run"]:
@@ -108,18 +127,31 @@ class Command(BaseCommand):
 
     def _replay(self, what: Binding | Cause | None, chosen: Filter, options: dict[str, Any]) -> None:
         reason = options["reason"] or "crudsync_replay"
-        done = deadletters.replay(what, actor=options["actor"], reason=reason, **chosen)
+        bar, letters = Bar(self.stdout), deadletters.letters(what, **chosen)
+        ids = set(letters.order_by().values_list("connection_id", flat=True).distinct()) if options["watch"] else set()
+        total = letters.count() if bar.terminal and not options["json"] else 0
+
+        def tell(seen: int) -> None:
+            if total:
+                bar.tell(f"{seen} of {total} letters", seen / total)
+
+        done = deadletters.replay(what, actor=options["actor"], reason=reason, on_progress=tell, **chosen)
+        bar.end()
         told = {"asked": done.asked, "left": {"in_doubt": done.in_doubt, "under_way": done.under_way}}
         self._say(told, f"{done.asked} asked for", options)
-        if options["json"]:
-            return
-        if done.in_doubt:
+        if done.in_doubt and not options["json"]:
             self.stdout.write(
                 f"{done.in_doubt} left: nobody knows whether their create arrived, and sending it again could double "
-                "them. Look at the remote, and say so in the admin."
+                "them. Look at the remote, and say so in the admin, or by --arrived or --never-arrived."
             )
-        if done.under_way:
+        if done.under_way and not options["json"]:
             self.stdout.write(f"{done.under_way} left: they are to be sent already")
+        self._watch(ids, options)
+
+    def _watch(self, ids: Collection[int], options: dict[str, Any]) -> None:
+        if options["watch"]:
+            rows = [row for row in connections() if row.pk in ids]
+            follow(self.stdout, rows, as_json=options["json"])
 
     def _say(self, told: dict[str, Any], line: str, options: dict[str, Any]) -> None:
         if options["json"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
 from typing import Any
 
@@ -11,6 +12,9 @@ from django.db.models import Model, QuerySet
 from sync import registry
 from sync.exceptions import CrudSyncError, UnknownObjectType
 from sync.management.choose import failed, rows_of
+from sync.management.following import follow
+from sync.management.progress import Bar
+from sync.models import Connection
 from sync.registry import model_label
 from sync.resync import resync, targets
 from sync.types import Wanted
@@ -35,6 +39,8 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="crudsync_resync", help="shown in the history")
         parser.add_argument("--actor", default="", help="shown in the history")
         parser.add_argument("--dry-run", action="store_true", help="only count")
+        parser.add_argument("--watch", action="store_true", help="stay until workers have sent it")
+        parser.add_argument("--json", action="store_true", help="one JSON object; with --watch more, one a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask, and say how many."""
@@ -44,9 +50,23 @@ class Command(BaseCommand):
                 integrator = options["integrator"]
             else:
                 chosen, integrator = _rows_of_integrator(options)
-            total = sum(self._ask(rows, integrator, options) for rows in chosen)
+            asked = {model_label(rows.model): self._ask(rows, integrator, options) for rows in chosen}
+            self._tell(asked, options)
+            if options["watch"] and not options["dry_run"]:
+                rows = [row for label in asked for row in _connections(label, integrator, options)]
+                follow(self.stdout, rows, as_json=options["json"])
         except CrudSyncError as error:
             raise failed(error) from error
+        except KeyboardInterrupt:
+            self.stderr.write("stopped; what was asked for is sent, the rest is not: start it again")
+
+    def _tell(self, asked: dict[str, int], options: dict[str, Any]) -> None:
+        total = sum(asked.values())
+        if options["json"]:
+            self.stdout.write(json.dumps({"asked": asked, "total": total, "dry_run": options["dry_run"]}))
+            return
+        for label, count in asked.items():
+            self.stdout.write(f"{label}: {count}")
         word = "would be asked for" if options["dry_run"] else "asked for"
         self.stdout.write(self.style.SUCCESS(f"{total} {word}"))
 
@@ -54,18 +74,29 @@ class Command(BaseCommand):
         label = model_label(rows.model)
         if options["dry_run"]:
             found = targets(label, integrator=integrator, connection=options["connection"])
-            asked = rows.count() * len(found)
-        else:
-            asked = resync(
-                rows,
-                integrator=integrator,
-                connection=options["connection"],
-                actor=options["actor"],
-                reason=options["reason"],
-                wanted=Wanted.VERIFY if options["verify"] else Wanted.PUSH,
-            )
-        self.stdout.write(f"{label}: {asked}")
+            return rows.count() * len(found)
+        bar = Bar(self.stdout)
+        total = rows.count() if bar.terminal and not options["json"] else 0
+
+        def tell(done: int) -> None:
+            if total:
+                bar.tell(f"{label}: {done} of {total} rows", done / total)
+
+        asked = resync(
+            rows,
+            integrator=integrator,
+            connection=options["connection"],
+            actor=options["actor"],
+            reason=options["reason"],
+            wanted=Wanted.VERIFY if options["verify"] else Wanted.PUSH,
+            on_progress=tell,
+        )
+        bar.end()
         return asked
+
+
+def _connections(label: str, integrator: str, options: dict[str, Any]) -> list[Connection]:
+    return [each.connection for each in targets(label, integrator=integrator, connection=options["connection"])]
 
 
 def _rows_of_integrator(options: dict[str, Any]) -> tuple[list[QuerySet[Model]], str]:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import sys
-import threading
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sync.exceptions import ConfigurationError, CrudSyncError
 from sync.integrators.options import effective
 from sync.management.choose import connections, failed
+from sync.management.moments import clock
+from sync.management.progress import Screen, repeat
+from sync.management.quiet import quiet
+from sync.management.stating import SPAN_MIN, measured, stated
 from sync.models import Connection
-from sync.monitoring.standing import Report, Standing, report, shown
+from sync.models.clock import now
+from sync.models.database import alias
+from sync.monitoring.figures import Figures, figures
+from sync.monitoring.standing import report
+
+EVERY_S = 2.0
 
 
 class Command(BaseCommand):
@@ -32,78 +42,62 @@ class Command(BaseCommand):
         parser.add_argument("connection", nargs="?", default="", help="integrator, or integrator/account")
         parser.add_argument("--json", action="store_true", help="one JSON object")
         parser.add_argument("--config", action="store_true", help="show the options in force, and where each was said")
-        parser.add_argument("--watch", type=float, metavar="SECONDS", help="show it again every so many seconds")
+        parser.add_argument(
+            "--watch",
+            type=float,
+            nargs="?",
+            const=EVERY_S,
+            metavar="SECONDS",
+            help="show it again every so many seconds (default 2), in place on a terminal, until Ctrl-C",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Show it, once or until Ctrl-C."""
+        """Show it, once or until Ctrl-C; the exit code is that of what was shown last."""
+        every_s, screen = options["watch"], Screen(self.stdout)
+        if every_s is not None and every_s <= 0:
+            raise CommandError("--watch: give seconds, above 0")
         try:
-            well = self._show(options)
-            pause = threading.Event()
-            while options["watch"]:
-                pause.wait(options["watch"])
-                well = self._show(options)
-        except KeyboardInterrupt:
-            return
+            with quiet():
+                if every_s is None:
+                    well = self._show(options, screen)
+                else:
+                    well = repeat(lambda: self._show(options, screen), every_s)
         except CrudSyncError as error:
             raise failed(error) from error
         if not well:
             sys.exit(1)
 
-    def _show(self, options: dict[str, Any]) -> bool:
+    def _show(self, options: dict[str, Any], screen: Screen) -> bool:
         rows = connections(options["connection"])
-        found = report(rows)
+        found, lately = report(rows), _lately(rows)
         if options["json"]:
-            self._as_json(found, rows, config=options["config"])
-        else:
-            self._as_text(found)
+            told = {**dataclasses.asdict(found), "well": found.well}
+            told["figures"] = {str(row): measured(lately.get(row.pk)) for row in rows}
             if options["config"]:
-                self._config_as_text(rows)
-        self.stdout.flush()
+                told["config"] = {str(row): _config(row) for row in rows}
+            self.stdout.write(json.dumps(told, cls=DjangoJSONEncoder))
+            self.stdout.flush()
+            return found.well
+        lines = list(stated(found, lately, self.style))
+        if options["config"]:
+            lines.extend(_config_lines(rows))
+        if options["watch"] is not None:
+            at = now(alias())
+            lines.append(f"at {clock(at, at)}; Ctrl-C ends")
+        screen.draw(lines)
         return found.well
 
-    def _as_json(self, found: Report, rows: list[Connection], *, config: bool) -> None:
-        told = {**dataclasses.asdict(found), "well": found.well}
-        if config:
-            told["config"] = {str(row): _config(row) for row in rows}
-        self.stdout.write(json.dumps(told, cls=DjangoJSONEncoder))
 
-    def _as_text(self, found: Report) -> None:
-        for one in found.connections:
-            self._connection(one)
-        if not found.connections:
-            self.stdout.write("no connection: no integrator is registered")
-        self.stdout.write(f"inbox: {shown(found.inbox)}{_since(', oldest', found.oldest_change_s)}")
-        sweep = "never" if found.last_sweep_s is None else f"{found.last_sweep_s:.0f} s ago"
-        line = f"last sweep: {sweep}"
-        self.stdout.write(line if found.swept else self.style.ERROR(f"{line}; work waits and nobody sweeps"))
-
-    def _connection(self, one: Standing) -> None:
-        style = self.style.SUCCESS if one.well and not one.paused else self.style.WARNING
-        self.stdout.write(style(f"{one.connection}: {_gate(one)}"))
-        counts = ", ".join(f"{shown(count)} {state}" for state, count in one.counts.items())
-        ignored = f"; {shown(one.ignored)} of them ignored" if one.ignored else ""
-        self.stdout.write(f"  objects: {counts or 'none'}{ignored}")
-        self.stdout.write(f"  backlog: {shown(one.backlog)}{_since(', oldest unsent', one.oldest_unsent_s)}")
-
-    def _config_as_text(self, rows: list[Connection]) -> None:
-        for row in rows:
-            self.stdout.write(f"{row}, options in force:")
-            for name, told in _config(row).items():
-                self.stdout.write(f"  {name} = {told['value']}  ({told['source']})")
+def _lately(rows: list[Connection]) -> dict[int, Figures]:
+    at = now(alias())
+    return figures(at - dt.timedelta(minutes=SPAN_MIN), at, [row.pk for row in rows])
 
 
-def _gate(one: Standing) -> str:
-    if not one.registered:
-        return "not registered in this process"
-    if one.paused:
-        return f"paused ({one.paused_reason or 'no reason given'})"
-    if one.blocked_until is not None:
-        return f"shut until {one.blocked_until:%Y-%m-%d %H:%M:%S} UTC ({one.blocked_reason or 'no reason given'})"
-    return "open"
-
-
-def _since(words: str, seconds: float | None) -> str:
-    return "" if seconds is None else f"{words} {seconds:.0f} s"
+def _config_lines(rows: list[Connection]) -> Iterator[str]:
+    for row in rows:
+        yield f"{row}, options in force:"
+        for name, told in _config(row).items():
+            yield f"  {name} = {told['value']}  ({told['source']})"
 
 
 def _config(row: Connection) -> dict[str, dict[str, str]]:

@@ -166,7 +166,7 @@
             cell(labels[1], "", state(one)),
             cell(labels[2], "", count(one.backlog), small(one.oldest_s === null ? "" : say("oldest", { age: age(one.oldest_s) }))),
             cell(labels[3], "", states(one)),
-            cell(labels[4], "", stuck(one), small(one.ignored ? say("ignored", { n: count(one.ignored) }) : "")),
+            cell(labels[4], "", stuck(one)),
             cell(labels[5], "", say("per_minute", { n: SHORT.format(one.per_minute) })),
             cell(labels[6], "", share(one.success), small(one.calls ? say("of_calls", { n: WHOLE.format(one.calls) }) : "")),
             cell(labels[7], "", spread(one.call)),
