@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.browser import stage
+from tests.browser import stage, story
 from tests.browser.stage import Site
 from tests.servers.process import ROOT
 
@@ -34,6 +34,7 @@ def main() -> int:
         stage.browser() as browser,
         stage.opened(browser, storage_state=stage.log_in(browser, site), viewport=WIDE) as page,
     ):
+        page.add_init_script(FOLDED)
         _changed(page, site)
         _took(page, f"{site.admin}shop/product/?o=1", "products")
         stage.product(page, site, "SKU-00001")
@@ -41,6 +42,7 @@ def main() -> int:
         _took(page, f"{site.admin}crudsync/connection/1/change/", "connection")
         _took(page, f"{site.remote.url.rstrip('/')}/?refresh=0", "sandbox")
         _dashboard(page, site)
+        story.act(page, site, lambda name: _took(page, page.url, name, again=False))
     return 0
 
 
@@ -73,9 +75,9 @@ def _saved(page: Page, site: Site, sku: str, edit: Callable[[], object]) -> None
     page.click("[name=_continue]")
 
 
-def _took(page: Page, url: str, name: str) -> None:
-    page.add_init_script(FOLDED)
-    page.goto(url)
+def _took(page: Page, url: str, name: str, *, again: bool = True) -> None:
+    if again:
+        page.goto(url)
     page.screenshot(path=IMAGES / f"{name}.png")
     print(f"docs/images/{name}.png")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from tests.browser import stage
+from tests.browser import stage, story
 from tests.browser.stage import Site
+from tests.servers.process import ROOT
 
 LOOK_S = 30.0
 """How long a page that looks for news every few seconds may take to show them, on a machine that is busy."""
@@ -50,6 +52,13 @@ def test_the_dashboard_shows_a_failure_without_a_reload_and_leads_to_its_cause_a
     desk.wait_for_selector(".messagelist .success")
     shop.remote.wait(lambda: there(shop, "SKU-00006")["price"] == "99999.00", timeout_s=LOOK_S)
     stage.until_badge(desk, stage.product(desk, shop, "SKU-00006"), "synced", LOOK_S)
+
+
+def test_the_story_of_the_documents_can_be_acted_out(desk: Any, shop: Site) -> None:
+    pictures: list[str] = []
+    story.act(desk, shop, pictures.append, ("SKU-00009", "SKU-00010", "SKU-00011"))
+    text = (ROOT / "docs" / "how-to" / "find-out-why.md").read_text()
+    assert re.findall(r"images/(why-[a-z]+)\.png", text) == pictures
 
 
 def test_the_two_sides_of_a_row_are_shown_beside_one_another_as_they_are_now(desk: Any, shop: Site) -> None:
