@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -17,7 +16,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from sync import bindings
 from sync.admin import show
 from sync.admin.forms import DoubtForm
 from sync.admin.keyset import KeysetAdmin
@@ -25,9 +23,9 @@ from sync.admin.letters import LOGGED, LetterActions
 from sync.admin.panel import Panel
 from sync.admin.permissions import RESYNC, REVEAL, may
 from sync.admin.search import ObjectTypeFilter, ids_named
+from sync.deadletters import end_doubt
 from sync.models import Binding, State
-from sync.models.database import alias
-from sync.resync import again, ring
+from sync.resync import again
 from sync.types import Wanted
 
 UNSENT_SINCE = show.at("dirty_since", _("unsent since"))
@@ -207,13 +205,7 @@ class BindingAdmin(LetterActions, KeysetAdmin):
         self.message_user(request, text, messages.SUCCESS)
 
     def _resolve(self, request: HttpRequest, binding: Binding, remote_id: str | None) -> None:
-        try:
-            with transaction.atomic(using=alias()):
-                ended = bindings.resolve(binding.pk, remote_id=remote_id, actor=request.user.get_username())
-        except IntegrityError:  # another object got the id since the form was checked
-            ended = False
-        if ended:
-            ring({binding.connection_id})
+        if end_doubt(binding, remote_id=remote_id, actor=request.user.get_username()):
             word = f"arrived as {remote_id}" if remote_id else "never arrived"
             self.log_change(request, binding, f"crudsync: the doubtful create {word}")
             self.message_user(request, _("Noted. A worker goes on from there."), messages.SUCCESS)
