@@ -24,6 +24,7 @@ LOGIN = "admin"
 
 INVITATION = """
   Shop, states and history   http://{host}:{web}/admin/      login {login}, password {login}
+  Its API                    http://{host}:{web}/api/crudsync/v1/docs/, once you have logged in there
   Sandbox remote             {sandbox}
   What the processes say     {log}
 

@@ -33,8 +33,8 @@ def answer_for_itself(**kwargs: Any) -> None:
     """Let the worker answer what it runs; see ``tasks.inspection``. Other processes need not load that."""
     try:
         importlib.import_module(".inspection", __package__)
-    except Exception:  # a worker that starts is worth more than one that can be asked
-        logger.exception("this worker cannot be asked what it runs")
+    except Exception as error:  # noqa: BLE001 - a worker that starts is worth more than one that can be asked
+        logger.error("this worker cannot be asked what it runs\n%s", trace(error))  # noqa: TRY400 - without secrets
 
 
 @worker_ready.connect(dispatch_uid="crudsync.sweep")

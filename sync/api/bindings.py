@@ -18,7 +18,7 @@ from sync.api.audit import note
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
 from sync.api.filters import Moment, RowFilter, WholeNumber, YesNo
-from sync.api.rows import Payload, RowSerializer
+from sync.api.rows import Payload, RowSerializer, RowUrl
 from sync.models import STUCK, Binding, Connection, State
 from sync.monitoring.permissions import IGNORE, REPLAY, RESYNC
 from sync.monitoring.search import FOUND, ids_named, object_types
@@ -26,7 +26,7 @@ from sync.resync import again
 from sync.types import Wanted
 
 VIEW = "crudsync.view_binding"
-FEW = 2000
+FEW = 500
 """Stuck objects up to this number are found by their index; more are common enough to be come across."""
 
 HEAVY = ("sent", "seen", "intent", "snapshot")
@@ -94,7 +94,7 @@ class BindingFilter(RowFilter):
 
     def by_state(self, rows: QuerySet[Binding], name: str, value: str) -> QuerySet[Binding]:  # noqa: ARG002
         """Return those in a state."""
-        return rows.filter(state=value)
+        return rows.filter(state=value) if self.few is None else rows.filter(state=value, pk__in=self.few)
 
     def by_letter(self, rows: QuerySet[Binding], name: str, value: bool) -> QuerySet[Binding]:  # noqa: ARG002
         """Return dead letters, or the others."""
@@ -110,26 +110,27 @@ class BindingFilter(RowFilter):
 
     def narrowed(self) -> tuple[QuerySet[Any], QuerySet[Any] | None]:
         """Find the stuck by their index where they are few: among a million they would be come across too rarely."""
-        state = self.form.cleaned_data.get("state")
-        if state in STUCK:
-            stuck = Binding.objects.filter(state=state).order_by()
-            if connection := self.form.cleaned_data.get("connection"):
-                stuck = stuck.filter(connection=connection)
-            found = list(stuck.values_list("pk", flat=True)[: FEW + 1])
-            if len(found) <= FEW:
-                rows, base = super().narrowed()
-                return rows.filter(pk__in=found), None if base is None else base.filter(pk__in=found)
-        return super().narrowed()
+        self.few = self._few()
+        rows, base = super().narrowed()
+        return rows, base if base is None or self.few is None else base.filter(pk__in=self.few)
+
+    def _few(self) -> list[int] | None:
+        state, connection = (self.form.cleaned_data.get(name) for name in ("state", "connection"))
+        if state not in STUCK:
+            return None
+        stuck = Binding.objects.filter(state=state, **({"connection": connection} if connection else {})).order_by()
+        found = list(stuck.values_list("pk", flat=True)[: FEW + 1])
+        return found if len(found) <= FEW else None
 
 
 class BindingSerializer(RowSerializer):
     """One local object under one connection."""
 
-    url = serializers.HyperlinkedIdentityField(view_name="crudsync-api:binding-detail")
+    url = RowUrl("crudsync-api:binding-list")
     account = serializers.CharField(source="connection", read_only=True, help_text="`integrator/account`.")
     wanted = serializers.SerializerMethodField(help_text="What is asked for it.")
     uncertain = serializers.CharField(read_only=True, help_text="The verb that may have been applied; empty: none.")
-    operations_url = serializers.SerializerMethodField(help_text="Its attempts, newest first.")
+    operations_url = RowUrl("crudsync-api:operation-list", "?binding={}", help_text="Its attempts, newest first.")
     sent = Payload(help_text="Our payload as last agreed. Single rows alone, with `reveal_binding`.")
     seen = Payload(help_text="The remote's answer to it. The same.")
     intent = Payload(help_text="An attempted create: key, body, time. The same.")
@@ -171,11 +172,6 @@ class BindingSerializer(RowSerializer):
     def get_wanted(self, row: Binding) -> str:
         """Return it as a word."""
         return Wanted(row.wanted).name.lower()
-
-    @extend_schema_field({"type": "string", "format": "uri"})
-    def get_operations_url(self, row: Binding) -> str:
-        """Return the address of its attempts."""
-        return operations_of(row.pk, self.context.get("request"))
 
 
 @extend_schema_view(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import django_filters
 from drf_spectacular.utils import extend_schema_view
-from rest_framework import serializers
 
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
 from sync.api.filters import RowFilter
-from sync.api.rows import Payload, RowSerializer
+from sync.api.rows import Payload, RowSerializer, RowUrl
 from sync.models import Change, Kind
 
 VIEW = "crudsync.view_change"
@@ -29,7 +28,7 @@ class ChangeFilter(RowFilter):
 class ChangeSerializer(RowSerializer):
     """One object changed, and no worker has taken that yet."""
 
-    url = serializers.HyperlinkedIdentityField(view_name="crudsync-api:change-detail")
+    url = RowUrl("crudsync-api:change-list")
     snapshot = Payload(help_text="What a deleted object held. Single rows alone, with `reveal_binding`.")
 
     class Meta:

@@ -17,7 +17,7 @@ from sync.api.audit import note
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
 from sync.api.filters import RowFilter, YesNo
-from sync.api.rows import RowSerializer
+from sync.api.rows import RowSerializer, RowUrl
 from sync.http.redact import safe_url
 from sync.models import Connection
 from sync.monitoring.permissions import CHANGE, PAUSE
@@ -45,7 +45,7 @@ class ConnectionFilter(RowFilter):
 class ConnectionSerializer(RowSerializer):
     """One account at one remote."""
 
-    url = serializers.HyperlinkedIdentityField(view_name="crudsync-api:connection-detail")
+    url = RowUrl("crudsync-api:connection-list")
     base_url = serializers.SerializerMethodField(help_text="Empty: the integrator's own. Without credentials.")
     options = serializers.SerializerMethodField(help_text="Limits, retry and timeouts of this account.")
     state = serializers.SerializerMethodField(help_text="`open`, `paused` by a person, or `shut` for a while.")

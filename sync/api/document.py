@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import Any, ClassVar
 
 from django.templatetags.static import static
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
@@ -11,10 +12,12 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
+from rest_framework.response import Response
 
 from sync.api.base import Ours
 
 TITLE = "django-crudsync"
+LOCK = threading.Lock()
 DESCRIPTION = """Connections, bindings, operations and dead letters of django-crudsync.
 
 * **Sign in** with `Authorization: Token …`, or with the session of the admin. Each operation needs permissions; a 403
@@ -75,6 +78,14 @@ class DocumentView(_Document, SpectacularAPIView):
     renderer_classes: Any = (OpenApiYamlRenderer, OpenApiJsonRenderer, JSONRenderer)
     custom_settings = SETTINGS
     serve_public = True
+    kept: ClassVar[Any] = None
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Return the document. It is made once a process: making it patches settings that all threads share."""
+        with LOCK:
+            if DocumentView.kept is None:
+                DocumentView.kept = super().get(request, *args, **kwargs).data  # type: ignore[no-untyped-call]  # no types
+        return Response(DocumentView.kept)
 
 
 class DocumentPage(_Document, SpectacularSwaggerSplitView):

@@ -6,7 +6,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import Q, QuerySet
-from drf_spectacular.utils import extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -20,7 +20,7 @@ from sync.api.bindings import VIEW as VIEW_BINDING
 from sync.api.bindings import replayed
 from sync.api.describing import described
 from sync.api.filters import RowFilter, WholeNumber
-from sync.api.rows import Payload, RowSerializer
+from sync.api.rows import Payload, RowSerializer, RowUrl
 from sync.deadletters.groups import COUNTED, holding
 from sync.models import Cause
 from sync.monitoring.permissions import IGNORE, REPLAY
@@ -65,8 +65,8 @@ class CauseFilter(RowFilter):
 class CauseSerializer(RowSerializer):
     """What a group of dead letters has in common."""
 
-    url = serializers.HyperlinkedIdentityField(view_name="crudsync-api:deadletter-detail")
-    letters_url = serializers.SerializerMethodField(help_text="The objects that it holds up.")
+    url = RowUrl("crudsync-api:deadletter-list")
+    letters_url = RowUrl("crudsync-api:binding-list", "?cause={}", help_text="The objects that it holds up.")
     open = serializers.IntegerField(
         source="open_now", read_only=True, help_text=f"Objects that it holds up now; {COUNTED} stands for more."
     )
@@ -93,11 +93,6 @@ class CauseSerializer(RowSerializer):
             "example",
         )
         read_only_fields = fields
-
-    @extend_schema_field({"type": "string", "format": "uri"})
-    def get_letters_url(self, row: Cause) -> str:
-        """Return the address of its objects."""
-        return letters_of(row, self.context.get("request"))
 
 
 @extend_schema_view(

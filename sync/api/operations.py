@@ -12,7 +12,7 @@ from rest_framework import serializers
 from sync.api.base import ReadOnlyViewSet
 from sync.api.describing import described
 from sync.api.filters import Moment, RowFilter, WholeNumber
-from sync.api.rows import Payload, RowSerializer
+from sync.api.rows import Payload, RowSerializer, RowUrl
 from sync.models import Operation, Status
 from sync.monitoring.search import ids_named
 from sync.types import Verb
@@ -64,7 +64,7 @@ class OperationFilter(RowFilter):
 class OperationSerializer(RowSerializer):
     """One attempt at one call."""
 
-    url = serializers.HyperlinkedIdentityField(view_name="crudsync-api:operation-detail")
+    url = RowUrl("crudsync-api:operation-list")
     account = serializers.CharField(source="connection", read_only=True, help_text="`integrator/account`.")
     binding = serializers.IntegerField(source="binding_id", read_only=True, allow_null=True)
     called = serializers.CharField(source="url", read_only=True, help_text="The URL that was called, without secrets.")

@@ -36,12 +36,30 @@ class ByAction(BasePermission):
 
 
 class ModelPermissions(DjangoModelPermissions):
-    """Django's model permissions, for reading too: ``view_…``, ``add_…``, ``change_…``, ``delete_…``."""
+    """Django's model permissions, for reading too: ``view_…``, ``add_…``, ``change_…``, ``delete_…``.
+
+    ``sync`` of ``SyncViewSetMixin`` needs ``change_…``: whoever may save an object can have it sent.
+    """
 
     perms_map = {
         **DjangoModelPermissions.perms_map,
         **{method: ["%(app_label)s.view_%(model_name)s"] for method in SAFE_METHODS},
     }
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        """Return whether the user may do this.
+
+        Raises:
+            NotAuthenticated: nobody is signed in.
+            Missing: the user lacks a permission.
+        """
+        if not (request.user and request.user.is_authenticated):
+            raise NotAuthenticated
+        method = "PATCH" if getattr(view, "action", None) == "sync" else request.method
+        needs = self.get_required_permissions(method, self._queryset(view).model)
+        if not request.user.has_perms(needs):
+            raise Missing(*needs)
+        return True
 
 
 def reveals(request: HttpRequest | Any) -> bool:

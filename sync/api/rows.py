@@ -8,6 +8,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.reverse import reverse
 
 from sync.api.permissions import reveals
 from sync.api.readable import readable
@@ -25,6 +26,28 @@ class Payload(serializers.ReadOnlyField):
     def to_representation(self, value: Any) -> Any:
         """Return what is shown."""
         return readable(value)
+
+
+@extend_schema_field(OpenApiTypes.URI)
+class RowUrl(serializers.ReadOnlyField):
+    """An address made of a row's key. The list's is looked up once an answer, not once a row.
+
+    Args:
+        view_name: name of the list's address.
+        tail: what follows it, with the key in it.
+    """
+
+    def __init__(self, view_name: str, tail: str = "{}/", **options: Any) -> None:
+        super().__init__(source="pk", **options)
+        self.view_name, self.tail = view_name, tail
+
+    def to_representation(self, value: Any) -> str:
+        """Return the address."""
+        context: Any = self.context
+        known: dict[str, str] = context.setdefault("crudsync_addresses", {})
+        if self.view_name not in known:
+            known[self.view_name] = reverse(self.view_name, request=self.context.get("request"))
+        return known[self.view_name] + self.tail.format(value)
 
 
 class RowSerializer(_Serializer):

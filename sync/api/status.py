@@ -59,7 +59,7 @@ class AccountStatus(_Serializer):
     well = serializers.BooleanField(help_text="Open or paused, registered, and nothing waits for a person.")
     states = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text=f"Objects that are due or stuck, by state; {COUNTED} stands for more.",
+        help_text=f"Objects by state; {COUNTED} stands for more.",
     )
     backlog = serializers.IntegerField(help_text="Objects that are to be sent, now or later.")
     stuck = serializers.IntegerField(help_text="Objects that wait for a person.")

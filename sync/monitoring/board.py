@@ -84,7 +84,7 @@ def board(span: Span, connection_id: int | None = None, *, causes: bool = True) 
     alive = pulse()
     return Board(
         at=at,
-        report=report(rows, most=MOST, whole=False),
+        report=report(rows, most=MOST, ignored=False, synced=False),
         pulse=alive,
         past=_kept(span, connection_id, at, alive.rolled_at),
         buckets=buckets(rows),

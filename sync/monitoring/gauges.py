@@ -75,7 +75,7 @@ def gauges() -> Gauges:
 
 
 def _standings(rows: Sequence[Connection], at: dt.datetime, using: str) -> list[ConnectionGauges]:
-    found = heaps.heaps([row.pk for row in rows], using, most=COUNTED, whole=False)
+    found = heaps.heaps([row.pk for row in rows], using, most=COUNTED, ignored=False, synced=False)
     gates = {gate.pk: gate for gate in Gate.objects.using(using).filter(blocked_until__isnull=False)}
     slots = Slot.objects.using(using).filter(expires_at__gt=at).exclude(holder="").values("connection_id")
     busy = {row["connection_id"]: row["n"] for row in slots.annotate(n=Count("pk")).order_by()}

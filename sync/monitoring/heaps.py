@@ -27,7 +27,6 @@ SYNCED = f"{OBJECTS} AND b.state = 'synced' AND b.due_at IS NULL"
 """Each is read in the order of an index, so that nothing is sorted and no more is read than is counted."""
 
 KINDS = [*(("due", lane) for lane in DUE), ("open", STUCK_OPEN)]
-MORE = [("ignored", STUCK_IGNORED), ("synced", SYNCED)]
 
 COUNT = "(SELECT state, count(*) AS n, min(dirty_since) AS since FROM ({rows} LIMIT {most}) AS few GROUP BY state)"
 LATERAL = """SELECT '{kind}', c.id, f.state, f.n, f.since FROM crudsync_connection c CROSS JOIN LATERAL {count} AS f
@@ -51,16 +50,21 @@ class Heap:
     since: dt.datetime | None
 
 
-def heaps(connection_ids: Sequence[int], using: str, *, most: int, whole: bool) -> dict[int, list[Heap]]:
+def heaps(
+    connection_ids: Sequence[int], using: str, *, most: int, ignored: bool, synced: bool
+) -> dict[int, list[Heap]]:
     """Return the objects that are due or stuck, by connection id.
 
     Args:
         connection_ids: whose.
         using: alias of the database.
         most: no count goes beyond it.
-        whole: count what is ignored and what is synced, too.
+        ignored: count what is stuck and ignored, too.
+        synced: count what is synced, too.
     """
-    kinds = [*KINDS, *MORE] if whole else KINDS
+    kinds = list(KINDS)
+    kinds += [("ignored", STUCK_IGNORED)] if ignored else []
+    kinds += [("synced", SYNCED)] if synced else []
     found: dict[int, list[Heap]] = {}
     for sql, params in _queries(connection_ids, kinds, most, using):
         with connections[using].cursor() as cursor:

@@ -62,18 +62,19 @@ class Report:
         return self.swept and all(one.well for one in self.connections)
 
 
-def report(rows: Sequence[Connection], *, most: int | None = None, whole: bool = True) -> Report:
+def report(rows: Sequence[Connection], *, most: int | None = None, ignored: bool = True, synced: bool = True) -> Report:
     """Return how delivery stands.
 
     Args:
         rows: connections, with their gates.
         most: no count of objects goes beyond it; None: ``COUNTED``.
-        whole: count what is ignored and what is synced, too: rows that are read for that alone.
+        ignored: count what is ignored, too: all that is stuck is looked at for it.
+        synced: count what is synced, too.
     """
     using = alias()
     at = now(using)
     most = heaps.COUNTED if most is None else most
-    found = heaps.heaps([row.pk for row in rows], using, most=most, whole=whole)
+    found = heaps.heaps([row.pk for row in rows], using, most=most, ignored=ignored, synced=synced)
     standings = tuple(_standing(row, found.get(row.pk, ()), at, most) for row in rows)
     changes = Change.objects.using(using)
     oldest = changes.order_by("pk").values_list("created_at", flat=True).first()

@@ -143,7 +143,7 @@ def _shop() -> Iterator[Door]:
         yield Door("get", one, (f"view_{name}",))
         yield Door("get", f"{one}sync-status/", (f"view_{name}",))
         yield Door("get", f"{one}sync-history/", (f"view_{name}",))
-        yield Door("post", f"{one}sync/", (f"add_{name}", "resync_binding"), 202)
+        yield Door("post", f"{one}sync/", (f"change_{name}", "resync_binding"), 202)
         yield Door("put", one, (f"change_{name}",), 200, PAYLOAD[name])
         yield Door("patch", one, (f"change_{name}",), 200, {})
         yield Door("delete", one, (f"delete_{name}",), 204)

@@ -206,7 +206,7 @@ def test_the_summary_tells_what_waits_and_what_is_stuck(
     assert (found["well"], found["swept"], found["more"]) == (False, False, False)
     accounts = {each["id"]: each for each in found["connections"]}
     mine = accounts[connection.pk]
-    assert mine["states"] == {"dead": 1, "held": 1, "pending": 1, "retrying": 1}
+    assert mine["states"] == {"dead": 1, "held": 1, "pending": 1, "retrying": 1, "synced": 1}
     assert (mine["backlog"], mine["stuck"], mine["ignored"], mine["well"]) == (2, 1, 1, False)
     assert mine["oldest_unsent_s"] >= 0
     assert (accounts[other.pk]["state"], accounts[other.pk]["registered"]) == ("paused", False)

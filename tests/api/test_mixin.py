@@ -49,7 +49,7 @@ def test_a_comparison_is_asked_for(ada: APIClient, product: Product) -> None:
 def test_who_may_not_see_bindings_is_led_to_the_object_s_own_status(
     caller: Callable[..., APIClient], product: Product
 ) -> None:
-    client = caller("add_product", "view_product", "resync_binding")
+    client = caller("change_product", "view_product", "resync_binding")
     answer = client.post(f"{SHOP}products/{product.pk}/sync/")
     assert answer.headers["Location"] == f"http://testserver{SHOP}products/{product.pk}/sync-status/"
     assert client.get(answer.headers["Location"]).status_code == 200

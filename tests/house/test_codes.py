@@ -8,8 +8,8 @@ from sync.models import STUCK, State
 from sync.monitoring.codes import CODES
 from tests.house.codes import ROOT, codes
 
-MADE = {f"parent_{state}" for state in (*STUCK, State.ABSENT)}
-"""Codes that are put together."""
+MADE = {f"parent_{state}" for state in (*STUCK, State.ABSENT)} | {"unlinked", "no_row", "not_in_scope"}
+"""Codes that are put together, or handed on by name."""
 
 OF_OTHERS = {"key_in_use", "no_token"}
 """Codes that an integrator of the user's own may give."""

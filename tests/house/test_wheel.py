@@ -123,6 +123,7 @@ def test_the_wheel_holds_templates_and_static_files(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     ours = [path for kind in ("templates", "static") for path in (ROOT / "sync" / kind).rglob("*") if path.is_file()]
+    ours += [path for path in (ROOT / "sync/monitoring/grafana").iterdir() if path.is_file()]
     assert {str(path.relative_to(ROOT)) for path in ours} <= held
 
 

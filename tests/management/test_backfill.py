@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from examples.shop.models import Product
@@ -124,3 +125,14 @@ def test_watching_it_stays_until_all_is_sent(
     monkeypatch.setattr("sync.management.following.EVERY_S", 0.01)
     assert run("crudsync_backfill", "shop", "--watch").splitlines()[-1] == "all is sent"
     assert looks[0] == 6
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(products: list[Product]) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    call_command("crudsync_backfill", "shop", "product", "--batch", "2", stdout=terminal, no_color=True)
+    assert f"[{'#' * 10}{'·' * 14}] product 2/5, " in terminal.getvalue()
+    assert "done: 5 of 5 rows looked at" in terminal.getvalue()

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from sync.models import Binding, Connection, State
 from sync.models.clock import now
 from sync.monitoring import heaps
-from sync.monitoring.standing import report
+from sync.monitoring.standing import report, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,21 @@ def test_each_connection_has_its_own_counts(connection: Connection) -> None:
 
 def test_what_is_synced_is_left_out_where_nobody_asks(connection: Connection) -> None:
     bind(connection, State.SYNCED)
-    assert dict(report([connection], whole=False).connections[0].counts) == {}
+    assert dict(report([connection], synced=False).connections[0].counts) == {}
+
+
+def test_what_is_ignored_is_left_out_where_nobody_asks(connection: Connection) -> None:
+    bind(connection, State.HELD, ignored="known")
+    bind(connection, State.HELD)
+    (one,) = report([connection], ignored=False).connections
+    assert (dict(one.counts), one.stuck, one.ignored) == ({"held": 1}, 1, 0)
+
+
+def test_a_count_ends_where_the_caller_says(connection: Connection) -> None:
+    for _ in range(4):
+        bind(connection, State.PENDING, age_s=1)
+    (one,) = report([connection], most=3).connections
+    assert (dict(one.counts), one.backlog, shown(one.backlog, 3), shown(2, 3)) == ({"pending": 3}, 3, "3+", "2")
 
 
 def test_without_connections_nothing_is_asked_of_bindings(connection: Connection) -> None:

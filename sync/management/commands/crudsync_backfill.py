@@ -13,7 +13,7 @@ from sync import capture, registry
 from sync.exceptions import CrudSyncError
 from sync.management.choose import failed
 from sync.management.following import follow, left
-from sync.management.moments import when
+from sync.management.moments import span, when
 from sync.management.progress import Bar
 from sync.models import Backfill, Connection, Phase
 from sync.models.clock import now
@@ -119,7 +119,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(told))
             self.stdout.flush()
         elif progress.object_type:
-            bar.tell(_line(progress), progress.share)
+            bar.tell(_short(progress) if bar.terminal else _line(progress), progress.share)
 
 
 def _last(account: Connection) -> Backfill:
@@ -136,6 +136,12 @@ def _named(account: Connection) -> str:
 def _line(progress: Progress) -> str:
     eta = "" if progress.eta_s is None else f", about {progress.eta_s:.0f} s left"
     return f"{progress.object_type}: {_counts(progress)} ({progress.share:.0%}{eta})"
+
+
+def _short(progress: Progress) -> str:
+    """What fits on a line of a terminal beside the bar."""
+    eta = "" if progress.eta_s is None else f", {span(progress.eta_s)} left"
+    return f"{progress.object_type} {progress.scanned}/{progress.total}{eta}"
 
 
 def _end(row: Backfill, progress: Progress) -> str:

@@ -29,6 +29,8 @@ CLOCK_ERROR_S = 60.0
 SHARE = 0.6
 """Of the budget is what one answer may take: what connects slowly, then answers slowly, still ends within it."""
 
+ENDING_S = 1.5
+SHORTEST_S = 0.3
 TOKEN_S = 0.2
 """How often a token is asked for."""
 
@@ -56,7 +58,7 @@ def examine(
             "database": database.look,
             "redis": partial(server, each_s),
             "broker": partial(fleet.broker, each_s),
-            "workers": partial(fleet.workers, each_s),
+            "workers": partial(fleet.workers, _listening_s(timeout_s)),
         },
         timeout_s,
     )
@@ -71,6 +73,11 @@ def exit_code(found_: Sequence[Finding], *, strict: bool = False) -> int:
     return 1 if strict and Level.WARNING in levels else 0
 
 
+def _listening_s(timeout_s: float) -> float:
+    """For how long workers are listened to: all of that passes, and ending it takes a broker up to a second more."""
+    return max(min(timeout_s * SHARE, timeout_s - ENDING_S), SHORTEST_S)
+
+
 def _told(
     seen: dict[str, Any], rows: Callable[[], Sequence[Connection]], timeout_s: float, *, offline: bool
 ) -> Iterator[Finding]:
@@ -82,7 +89,7 @@ def _told(
         yield from database.findings(there)
     yield from servers.redis(seen["redis"])
     yield from servers.broker(seen["broker"])
-    yield from servers.workers(seen["workers"], tuple(registry.integrators()), timeout_s * SHARE)
+    yield from servers.workers(seen["workers"], tuple(registry.integrators()), _listening_s(timeout_s))
     yield from _clock(there, seen["redis"])
     usable = not isinstance(there, Exception) and not there.unapplied
     yield from _settings(usable=usable)

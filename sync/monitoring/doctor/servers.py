@@ -61,7 +61,7 @@ def workers(seen: Sequence[Worker] | Exception, integrators: Collection[str], ti
         timeout_s: for how long answers were waited for.
     """
     if isinstance(seen, Exception):
-        yield skipped("workers", f"Workers cannot be asked: the broker does not answer ({words(seen)}).")
+        yield skipped("workers", f"Nothing can be said of workers: {words(seen)} from the broker.")
         return
     if not seen:
         text = f"No worker answered within {timeout_s:g} s: nothing is sent."
