@@ -19,7 +19,7 @@ IMAGES = ROOT / "docs" / "images"
 WIDE = {"width": 1120, "height": 560}
 FOLDED = "localStorage.setItem('django.admin.navSidebarIsOpen', 'false')"
 """Django's own navigation is folded away: the picture is of what is ours."""
-COUNTED = "parseFloat(document.getElementById('tile-success').textContent) > 0"
+COUNTED = "() => parseFloat(document.getElementById('tile-success').textContent) > 0"
 
 
 def main() -> int:

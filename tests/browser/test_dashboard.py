@@ -22,7 +22,9 @@ def calls(page: Any) -> int:
 def test_what_a_worker_does_is_seen_without_a_reload(desk: Any, shop: Site) -> None:
     other = desk.context.new_page()
     other.goto(address(shop))
-    other.wait_for_function("document.getElementById('tile-success').textContent.includes('of ')", timeout=LIVE_MS)
+    other.wait_for_function(
+        "() => document.getElementById('tile-success').textContent.includes('of ')", timeout=LIVE_MS
+    )
     before = calls(other)
     other.evaluate("window.still = true")
     product(desk, shop, "SKU-00006")
@@ -87,7 +89,7 @@ def test_a_strict_policy_stops_nothing(desk: Any, shop: Site) -> None:
     desk.route("**/crudsync/", strict)
     desk.goto(address(shop))
     desk.wait_for_selector("#board-rows tr")
-    desk.wait_for_function("document.getElementById('board-lamp').className.includes('board-on')")
+    desk.wait_for_function("() => document.getElementById('board-lamp').className.includes('board-on')")
     desk.locator("[data-chart=calls] .board-plot").hover()
     assert desk.locator("[data-chart=calls] .board-tip").is_visible()
     assert [text for text in blocked if "Content Security" in text] == []

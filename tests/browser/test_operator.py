@@ -32,7 +32,7 @@ def test_the_dashboard_shows_a_failure_without_a_reload_and_leads_to_its_cause_a
     desk: Any, admitted: Callable[..., AbstractContextManager[Any]], shop: Site
 ) -> None:
     desk.goto(f"{shop.url}crudsync/")
-    desk.wait_for_function("document.getElementById('board-rows').children.length > 0")
+    desk.wait_for_function("() => document.getElementById('board-rows').children.length > 0")
     desk.evaluate("window.loaded = 'once'")
     before = int(tile(desk, "dead"))
     with admitted() as other:
@@ -80,7 +80,7 @@ def test_the_dashboard_follows_the_light_of_the_reader_s_machine(
 ) -> None:
     with admitted(color_scheme=light) as page:
         page.goto(f"{shop.url}crudsync/")
-        page.wait_for_function("document.getElementById('board-rows').children.length > 0")
+        page.wait_for_function("() => document.getElementById('board-rows').children.length > 0")
         colours = page.evaluate(
             """() => [getComputedStyle(document.body).backgroundColor,
                 getComputedStyle(document.querySelector('.board-tile')).backgroundColor]"""
@@ -105,7 +105,7 @@ def test_somebody_without_a_mouse_logs_in_reads_the_dashboard_and_opens_what_it_
         page.keyboard.press("Enter")
         page.wait_for_selector("#site-name")
         page.goto(f"{shop.url}crudsync/")
-        page.wait_for_function("document.getElementById('board-rows').children.length > 0")
+        page.wait_for_function("() => document.getElementById('board-rows').children.length > 0")
         stops = _stops(page)
         assert all(stop["seen"] for stop in stops), [stop["what"] for stop in stops if not stop["seen"]]
         tops = [stop["order"] for stop in stops]

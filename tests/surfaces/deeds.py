@@ -328,7 +328,7 @@ def _columns(new: dict[str, Any], stage: Stage) -> dict[str, Any]:
 SYNCED = {
     "sync a product": Deed(
         call="POST /api/shop/products/<pk>/sync/",
-        needs=("add_product", "resync_binding"),  # a POST, for Django's model permissions
+        needs=("change_product", "resync_binding"),
         done=PUSHED,
         logged=False,
     )
