@@ -19,7 +19,7 @@ WITH_ROWS := acceptance admin api bindings capture deadletters drain hostile/tes
 NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgres coverage lint bench chaos chaos-tests screenshots docs wheel lock clean
+.PHONY: help demo test test-sqlite test-browser test-postgres coverage lint bench chaos chaos-tests screenshots docs wheel lock clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -45,11 +45,15 @@ $(DEV_STAMP): requirements-dev.lock $(DEMO_STAMP) | $(BIN)/python
 demo: $(DEMO_STAMP)  ## everything on this machine, with sample data; ARGS="--once" runs it to the end
 	@exec $(BIN)/python -m project.demo $(ARGS)
 
-test: test-sqlite test-postgres coverage  ## all tests on SQLite and on PostgreSQL, and what they cover
+test: test-sqlite test-browser test-postgres coverage  ## all tests on SQLite and on PostgreSQL, and what they cover
 
 test-sqlite: $(DEV_STAMP)
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist worksteal $(ARGS) || $(AGAIN)
+	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist worksteal --ignore tests/browser $(ARGS) || $(AGAIN)
+
+# By itself: while a browser is driven, a process has an event loop running, in which other tests cannot use the ORM.
+test-browser: $(DEV_STAMP)
+	$(BIN)/python -m coverage run -m pytest tests/browser $(ARGS) || $(AGAIN)
 
 test-postgres: $(DEV_STAMP)
 	$(BIN)/python -m coverage run -m pytest --pg -n $(PROCESSES) --dist worksteal $(addprefix tests/,$(WITH_ROWS)) $(ARGS) || $(AGAIN) --pg

@@ -137,9 +137,11 @@ def pass_time(seconds: float) -> None:
     from django.apps import apps
     from django.db.models import DateTimeField, F
 
+    from sync.models import Connection
+
     for model in apps.get_app_config("crudsync").get_models():
         names = [field.name for field in model._meta.concrete_fields if isinstance(field, DateTimeField)]
-        if names and model._meta.model_name != "connection":
+        if names and model._meta.concrete_model is not Connection:
             model._default_manager.update(**{name: F(name) - dt.timedelta(seconds=seconds) for name in names})
 
 

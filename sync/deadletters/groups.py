@@ -88,8 +88,9 @@ def counted(rows: QuerySet[Cause]) -> QuerySet[Any]:
     return rows.annotate(open_now=_now("="), ignored_now=_now("<>"))
 
 
-def _now(how: str, most: int = COUNTED) -> RawSQL:
-    return RawSQL(NOW.format(how=how, limit=int(most)), (), output_field=BigIntegerField())  # noqa: S611 - constants
+def _now(how: str, most: int | None = None) -> RawSQL:
+    limit = COUNTED if most is None else most
+    return RawSQL(NOW.format(how=how, limit=int(limit)), (), output_field=BigIntegerField())  # noqa: S611 - constants
 
 
 def _group(row: Any) -> Group:

@@ -210,6 +210,7 @@ STATUSES: dict[type[CrudSyncError], int] = {
     exceptions.DrainFailed: 500,
     exceptions.InTransaction: 500,
     exceptions.ObjectBusy: 409,
+    exceptions.LinkRefused: 409,
     exceptions.RateLimitExceeded: 429,
     exceptions.LimiterUnavailable: 503,
     exceptions.Throttled: 503,

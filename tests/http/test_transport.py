@@ -547,7 +547,7 @@ def test_cookies_are_not_kept(serve: Serve, transport: Transport) -> None:
 
 
 def test_a_call_is_logged_without_secrets(serve: Serve, transport: Transport, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="crudsync.http")
     server = serve(ok(CANARY.encode(), f"Set-Cookie: {CANARY}"))
     headers = {"Authorization": f"Bearer {CANARY}", "Cookie": CANARY}
     path = f"/products?page=2&api_key={CANARY}&key={CANARY}#{CANARY}"
