@@ -28,4 +28,4 @@ def test_whatever_is_killed_both_sides_end_equal_and_nothing_is_doubled() -> Non
     assert not any(found["against"].values()), (found["against"], done.stderr)
     assert done.returncode == 0
     assert sum(found["injected"].values()) > 20
-    assert min(found["applied"].values()) > 100
+    assert min(found["applied"].values()) > 50

@@ -7,6 +7,7 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from django.test.utils import isolate_apps
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
@@ -32,6 +33,7 @@ def test_without_a_user_nobody_is_the_actor(user: Any) -> None:
     assert answered(user) == ""
 
 
+@isolate_apps("tests.zoo")
 def test_a_user_whose_name_is_no_text_is_named_all_the_same() -> None:
     class Visitor(User):
         class Meta:
