@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -23,6 +24,6 @@ if settings.API_INSTALLED:
     handler500 = "sync.api.unknown.server_error"
     urlpatterns += [
         path("api/crudsync/v1/", include("sync.api.urls")),
-        path("api/shop/", include("examples.shop.api.urls")),
+        *([path("api/shop/", include("examples.shop.api.urls"))] if apps.is_installed("examples.shop") else []),
         re_path("^api/", unknown),
     ]
