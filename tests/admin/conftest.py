@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
-from django.utils import timezone
 
 from examples.shop.models import Category, Product
-from sync import capture, registry, wake
-from sync.models import Binding, Connection, Operation, State
+from sync import capture, wake
+from tests.shop_rows import attempt, bind, category, connection
+
+__all__ = ["attempt", "bind", "category", "connection"]
 
 AT = dt.datetime(2026, 3, 1, 9, 0, tzinfo=dt.UTC)
 
@@ -47,44 +48,5 @@ def staff(client: Client) -> Callable[..., Client]:
 
 
 @pytest.fixture
-def connection(db: None) -> Connection:
-    return registry.connection("shop")
-
-
-@pytest.fixture
-def category(db: None) -> Category:
-    return Category.objects.create(name="Tools", slug="tools")
-
-
-@pytest.fixture
 def product(category: Category) -> Product:
     return Product.objects.create(category=category, name="Saw", sku="saw-1", price="9.50")
-
-
-@pytest.fixture
-def bind(connection: Connection) -> Callable[..., Binding]:
-    """Bind an object, in some state."""
-
-    def bound(obj: Any, **values: Any) -> Binding:
-        model = type(obj)._meta.label_lower
-        given = {"connection": connection, "object_type": type(obj)._meta.model_name, "state": State.SYNCED}
-        return Binding.objects.create(**{**given, "object_id": str(obj.pk), "model": model, **values})
-
-    return bound
-
-
-@pytest.fixture
-def attempt() -> Callable[..., Operation]:
-    """Note an attempt at an object."""
-
-    def noted(binding: Binding, **values: Any) -> Operation:
-        given = {"verb": "update", "status": "succeeded", "started_at": timezone.now(), "actor": "grace"}
-        return Operation.objects.create(
-            connection=binding.connection,
-            binding=binding,
-            object_type=binding.object_type,
-            object_id=binding.object_id,
-            **{**given, **values},
-        )
-
-    return noted

@@ -14,10 +14,10 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from examples.shop.models import Product
-from sync.models import Binding, Cause, Connection, Operation, State
-from tests.shop_rows import _uncaptured, category, connection, products
+from sync.models import Cause
+from tests.shop_rows import _uncaptured, attempt, bind, category, connection, products
 
-__all__ = ["_uncaptured", "category", "connection", "products"]
+__all__ = ["_uncaptured", "attempt", "bind", "category", "connection", "products"]
 
 ROOT = "/api/crudsync/v1/"
 
@@ -62,35 +62,6 @@ def _with_token(user: User) -> APIClient:
 @pytest.fixture
 def product(products: list[Product]) -> Product:
     return products[0]
-
-
-@pytest.fixture
-def bind(connection: Connection) -> Callable[..., Binding]:
-    """Bind an object, in some state."""
-
-    def bound(obj: Any, **values: Any) -> Binding:
-        model = type(obj)._meta.label_lower
-        given = {"connection": connection, "object_type": type(obj)._meta.model_name, "state": State.SYNCED}
-        return Binding.objects.create(**{**given, "object_id": str(obj.pk), "model": model, **values})
-
-    return bound
-
-
-@pytest.fixture
-def attempt() -> Callable[..., Operation]:
-    """Note an attempt at an object."""
-
-    def noted(binding: Binding, **values: Any) -> Operation:
-        given = {"verb": "update", "status": "succeeded", "started_at": timezone.now(), "actor": "grace"}
-        return Operation.objects.create(
-            connection=binding.connection,
-            binding=binding,
-            object_type=binding.object_type,
-            object_id=binding.object_id,
-            **{**given, **values},
-        )
-
-    return noted
 
 
 @pytest.fixture
