@@ -37,38 +37,34 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         return cleaned
 
 
+def _reason(help_text: Any, *, max_length: int = LONGEST_REASON, required: bool = True) -> forms.CharField:
+    """A line that says why."""
+    widget = forms.TextInput(attrs={"class": "vTextField"})
+    return forms.CharField(
+        label=_("Reason"), required=required, max_length=max_length, widget=widget, help_text=help_text
+    )
+
+
 class PauseForm(forms.Form):
     """Say why nothing is sent."""
 
-    reason = forms.CharField(
-        label=_("Reason"),
-        required=False,
+    reason = _reason(
+        _("Shown wherever somebody asks why nothing arrives. Empty: your name."),
         max_length=LONGEST_PAUSE,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("Shown wherever somebody asks why nothing arrives. Empty: your name."),
+        required=False,
     )
 
 
 class ReasonForm(forms.Form):
     """Say why nobody need look at dead letters."""
 
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=LONGEST_REASON,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("Shown beside each. Another cause opens them again; a success closes them."),
-    )
+    reason = _reason(_("Shown beside each. Another cause opens them again; a success closes them."))
 
 
 class UnlinkForm(forms.Form):
     """Say why an object is to be cut off from its remote object."""
 
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=LONGEST_REASON,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("Kept in the history, with who did it and when."),
-    )
+    reason = _reason(_("Kept in the history, with who did it and when."))
 
 
 class AdoptForm(forms.Form):
