@@ -118,6 +118,7 @@ def test_a_cause_of_many_objects_asks_no_more_queries(admin: Client, letter: Cal
         return len(context)
 
     one = letter()
+    queries()  # the first page of a process may ask for what is cached afterwards
     few = queries()
     for _ in range(20):
         letter()
