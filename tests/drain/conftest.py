@@ -19,7 +19,7 @@ from tests.drain.memory import MemoryIntegrator, MemoryRemote, Type
 
 @pytest.fixture(autouse=True)
 def _without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every wait be as long as it may be, and nobody's turn be drawn: a try does not come again in the same drain."""
+    """Let every wait be as long as it may be, and draw nobody's turn: no try comes again in the same drain."""
     monkeypatch.setattr(loop, "TENTH", 0.0)
     monkeypatch.setattr(retry, "backoff", ceiling)
 
