@@ -9,7 +9,7 @@ from typing import Any
 
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
-from sync.bindings.stale import ROWLESS
+from sync.bindings.stale import FIRST, ROWLESS
 from sync.correlation.origin import here
 from sync.models import Binding, State
 from sync.models.clock import now
@@ -19,9 +19,6 @@ from sync.types import Lane, Wanted
 CHUNK = 1000
 LONGEST = 200
 """Of an object id, in characters."""
-
-FIRST = "new:"
-"""How the object id begins while an object created at the remote first has no row yet."""
 
 
 def ask(

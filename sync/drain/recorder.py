@@ -237,16 +237,17 @@ def _look_for_parents(others: Sequence[Settlement], settled: set[int]) -> None:
 def _stale(result: Result) -> None:
     """The lease is lost: keep the id that was learned, if the create is still ours, and have the object looked at."""
     attempt, outcome = result.attempt, result.ruling.outcome
+    claim, created = attempt.plan.claim, ""
     if attempt.verb is Verb.CREATE and outcome.ok and outcome.remote_id and attempt.intent is not None:
-        learned = bindings.learn(attempt.plan.claim, attempt.intent.text(), outcome.remote_id)
-        if not learned:
-            logger.error(
-                "duplicate_remote: %s %s was created twice; the late one is %s",
-                attempt.plan.claim.object_type,
-                attempt.plan.claim.object_id,
-                outcome.remote_id,
-            )
-    bindings.verify(attempt.plan.claim)
+        created = "" if bindings.learn(claim, attempt.intent.text(), outcome.remote_id) else outcome.remote_id
+    bindings.verify(claim)
+    if created and not bindings.take_in(claim, created):
+        logger.error(
+            "duplicate_remote: %s %s was created twice; the late one is %s",
+            claim.object_type,
+            claim.object_id,
+            created,
+        )
 
 
 def _name_doubles(result: Result) -> set[int]:

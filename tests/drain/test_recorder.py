@@ -78,6 +78,34 @@ def test_a_late_create_beside_a_newer_one_is_named_on_both(
     assert "r1" in found.detail
 
 
+@pytest.mark.parametrize("pruned", [False, True])
+def test_an_object_that_was_deleted_before_its_create_landed_is_deleted_there_again(
+    integrator: type[MemoryIntegrator],
+    remote: MemoryRemote,
+    connection: Connection,
+    deliver: Deliver,
+    caplog: Any,
+    pruned: bool,
+) -> None:
+    integrator.spec.client_id = True
+    group = Group.objects.create(name="a")
+
+    def gone() -> None:  # another worker has replayed it, deleted it, and the late one is applied after that
+        group.delete()
+        Binding.objects.update(
+            remote_id=None, intent=None, uncertain="", state=State.ABSENT, due_at=None, dirty_since=None, leased=False
+        )
+        if pruned:
+            Binding.objects.all().delete()
+
+    stealing(integrator, gone)
+    deliver(3)
+    assert (remote.objects, remote.calls("create"), remote.calls("delete")) == ({}, 1, 1)
+    found = Binding.objects.get()
+    assert (found.state, found.remote_id, found.due_at) == (State.ABSENT, None, None)
+    assert "duplicate_remote" not in caplog.text
+
+
 def test_a_double_that_was_named_is_not_named_again(
     integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver
 ) -> None:
