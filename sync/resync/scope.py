@@ -37,7 +37,7 @@ def left_out(connection: Connection, object_type: str, object_id: str) -> str:
         return NOT_IN_SCOPE
     try:
         names = unit.route(found[object_id])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the host's code
         raise _of_hook("route", error) from None
     return "" if names is None or connection.name in names else NOT_IN_SCOPE
 
