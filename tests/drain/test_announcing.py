@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import connections, transaction
 
-from sync import bindings, dead, failed, paused, registry, signals, synced
+from sync import bindings, correlated, correlation_id, dead, failed, paused, registry, signals, synced
 from sync.drain import Report
 from sync.models import Binding, Connection, State
 from sync.models.database import alias
@@ -65,6 +65,26 @@ def test_a_send_is_announced_with_what_it_was(
             },
         )
     ]
+
+
+def test_a_receiver_goes_by_the_id_of_the_request_that_saved(
+    connection: Connection, deliver: Deliver, heard: Heard
+) -> None:
+    ids: list[str] = []
+
+    def receive(**_: Any) -> None:
+        ids.append(correlation_id())
+
+    signals.synced.connect(receive)
+    try:
+        for id_ in ("first", "second"):
+            with correlated(id_):
+                Group.objects.create(name=id_)
+        deliver()
+    finally:
+        signals.synced.disconnect(receive)
+    assert sorted(ids) == ["first", "second"]
+    assert correlation_id() == ""
 
 
 def test_a_delete_is_announced_as_one(connection: Connection, deliver: Deliver, heard: Heard) -> None:
