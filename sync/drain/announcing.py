@@ -9,7 +9,7 @@ from sync import registry, signals
 from sync.bindings.rows import Claimed, Settlement
 from sync.drain import journey
 from sync.drain.plan import Plan, is_first
-from sync.models import STUCK, Connection, State, Status
+from sync.models import STUCK, Binding, Connection, State, Status
 from sync.models.database import alias
 from sync.types import Outcome, OutcomeKind, Verb
 
@@ -99,6 +99,8 @@ def _object(claim: Claimed, remote_id: str | None) -> dict[str, Any]:
 
 def _send(events: Sequence[Event]) -> None:
     heard = [event for event in events if event[0].has_listeners()]
+    if any(event[0] is signals.dead for event in heard):
+        heard = _still_so(heard)
     if not heard:
         return
     rows: Mapping[int, Connection] = Connection.objects.using(alias()).in_bulk(
@@ -110,3 +112,11 @@ def _send(events: Sequence[Event]) -> None:
         if row is not None:
             with journey.of(claim):  # what a receiver saves or logs is laid at the same door
                 signal.send_robust(sender=known.get(row.integrator), connection=row, **told)
+
+
+def _still_so(events: Sequence[Event]) -> list[Event]:
+    """Without the dead letters that a change made since the claim has revived in the very settlement."""
+    ids = [claim.id for signal, claim, _ in events if signal is signals.dead]
+    rows = Binding.objects.using(alias()).filter(pk__in=ids, state__in=STUCK)
+    stuck = set(rows.values_list("pk", flat=True))
+    return [event for event in events if event[0] is not signals.dead or event[1].id in stuck]
