@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -60,14 +61,17 @@ def journal(started: Sequence[Started], marks: Sequence[Mark], *, deadline: floa
         The ids of the started operations, and of the marked bindings still under our lease.
     """
     using = alias()
-    if is_postgres(using):
-        return _repeated(lambda: _journal_at_once(started, marks, using), deadline)
+    tries = itertools.count()
 
     def work() -> tuple[list[int], set[int]]:
+        if next(tries):
+            operations.close_unsent(started)  # a commit whose answer was lost was one all the same
+        if is_postgres(using):
+            return _journal_at_once(started, marks, using)
         ours = bindings.mark(marks)
         return operations.start(started), ours
 
-    return _persist(work, deadline)
+    return _repeated(work, deadline) if is_postgres(using) else _persist(work, deadline)
 
 
 def _journal_at_once(started: Sequence[Started], marks: Sequence[Mark], using: str) -> tuple[list[int], set[int]]:

@@ -13,6 +13,7 @@ from django.db.models import F
 from sync import bindings
 from sync.drain import Report, recorder
 from sync.models import Binding, Connection, Operation, State, Status
+from sync.models.database import alias, is_postgres
 from sync.types import OutcomeKind, ParentSpec, Wanted
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, lost, row, status
 
@@ -279,6 +280,29 @@ def test_after_the_leases_have_ended_a_lost_database_is_an_error(closed: list[bo
 def test_inside_an_open_transaction_nothing_is_repeated() -> None:
     with pytest.raises(OperationalError):
         recorder._persist(Away(OperationalError("gone")), time.monotonic() + 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_journal_whose_commit_was_not_heard_of_leaves_no_attempt_open(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unheard = [OperationalError("the connection broke after the commit")]
+    name = "_journal_at_once" if is_postgres(alias()) else "in_transaction"
+    original = getattr(recorder, name)
+
+    def committed(*args: Any) -> Any:
+        written = original(*args)
+        if unheard:
+            raise unheard.pop()
+        return written
+
+    monkeypatch.setattr(recorder, name, committed)
+    Group.objects.create(name="a")
+    assert deliver().succeeded == 1
+    assert remote.calls("create") == 1
+    first, second = Operation.objects.order_by("pk")
+    assert (first.status, first.code, second.status) == (Status.NOT_SENT, "not_sent", Status.SUCCEEDED)
+    assert first.finished_at is not None
 
 
 @pytest.mark.parametrize("answer", [None, status(500), lost(applied=True)])
