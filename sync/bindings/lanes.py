@@ -20,7 +20,7 @@ def share(due: Sequence[tuple[Any, ...]], limit: int, rng: random.Random | None 
     """Pick what one claim takes.
 
     Args:
-        due: (id, lane, leased, due at) of due bindings, each lane in the order of its due times.
+        due: (id, lane, leased, …) of due bindings, each lane in the order of its due times.
         limit: objects at the most.
         rng: source of the draw for small limits.
 

@@ -71,6 +71,7 @@ COLUMNS = (
     "id, connection_id, object_type, object_id, model, remote_id, remote_version, sent, seen, wanted, seq, lane, "
     "lease_token, attempts, claims, uncertain, intent, snapshot, waits_for, actor, origin, dirty_since"
 )
+CLAIMED = tuple(COLUMNS.split(", "))
 
 LEASE = f"""
 UPDATE crudsync_binding SET lease_token = lease_token + {STEP}, claims = claims + 1, leased = true,
@@ -259,11 +260,9 @@ def settle(rows: Sequence[Settlement], using: str) -> set[int]:
 
 def _due(lanes: Sequence[int], statement: str, more: str = "") -> str:
     """A statement over what is due in these lanes, each in the order of its due times."""
-    every = " UNION ALL ".join(f"SELECT * FROM lane{int(n)}" for n in lanes)  # noqa: S608 - numbers of ours
+    every = " UNION ALL ".join(f"SELECT id, lane, leased FROM lane{int(n)}" for n in lanes)  # noqa: S608 - ours
     return statement.format(lanes=",".join(LANE.format(n=int(n), more=more) for n in lanes), all=every)
 
 
 def _claimed(row: tuple[Any, ...], lone: bool) -> Claimed:
-    names = COLUMNS.split(", ")
-    values = dict(zip(names, row, strict=False))
-    return Claimed(**values, lone=lone, until=row[-2], now=row[-1])
+    return Claimed(**dict(zip(CLAIMED, row, strict=False)), lone=lone, until=row[-2], now=row[-1])

@@ -153,7 +153,8 @@ def from_status(
         now: aware; for a Retry-After that is a date. Default: the time that the answer itself says it is.
     """
     status = response.status_code
-    waits = parse_retry_after(response.headers.get("retry-after"), now or sent_at(response.headers))
+    told = response.headers.get("retry-after")
+    waits = parse_retry_after(told, now or sent_at(response.headers)) if told else None
     kind = kind_of(verb, status, retry_after=waits is not None, overrides=overrides)
     code = code_of(kind, status)
     if kind is K.OK:

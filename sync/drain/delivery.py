@@ -27,8 +27,11 @@ from sync.types import Answer, Grant, Outcome, RateLimit, Request, Wanted
 
 logger = logging.getLogger("crudsync.drain")
 
-AHEAD = 2
-"""So many rounds of threads are journaled ahead of the one in the air: a worker that dies leaves no more in doubt."""
+AHEAD = 4
+"""So many rounds of threads are journaled ahead of the one in the air: a worker that dies leaves no more in doubt.
+
+With half of them in hand the next half is journaled: the threads have work while it is committed.
+"""
 
 FRESH_S = 0.1
 """What waits for a thread longer than this would outlive its token: from slow remotes nothing waits."""
@@ -199,7 +202,7 @@ class Delivery:
         """Keep the senders busy, some rounds of threads ahead of what is in the air."""
         ahead = min(AHEAD, int(FRESH_S / self.latency_s))
         room = (1 + ahead) * self.senders.threads - self.senders.under_way
-        worth = min(max(ahead * self.senders.threads, 1), len(self._todo))
+        worth = min(max((ahead + 1) // 2 * self.senders.threads, 1), len(self._todo))
         if self._journaling or not self._todo or room < worth:
             return
         if self.interpreter.shut or time.monotonic() > self.window_end:

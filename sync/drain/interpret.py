@@ -179,7 +179,9 @@ class Interpreter:
         made = ruling(item, outcome, verdict, policy, gate_s=self.shut_s if self.shut else 0.0)
         if made.settlement.seen and known:
             made = replace(made, settlement=replace(made.settlement, seen=hide(made.settlement.seen, known)))
-        made = replace(made, settlement=awaits(item.plan, item.verb, outcome, made.settlement))
+        settlement = awaits(item.plan, item.verb, outcome, made.settlement)
+        if settlement is not made.settlement:
+            made = replace(made, settlement=settlement)
         return Result(attempt=item, operation=operation, ruling=made, finished=finished)
 
     def _unapplied(self, item: Attempt, outcome: Outcome, verdict: Verdict) -> Ruling:

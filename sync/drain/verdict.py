@@ -79,6 +79,10 @@ class Verdict:
     code: str = ""
 
 
+UNDONE = Verdict(status=Status.FAILED, then=Then.GATE, doubt=None, intent=True, wanted="keep", gate=Gate.SHUT)
+"""Nothing was applied, and the connection waits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What is known of an attempt besides its answer.
@@ -132,17 +136,16 @@ def applied_nothing(kind: Kind) -> bool:
 
 def _common(kind: Kind) -> Verdict | None:
     """What means the same whatever was asked: nothing was applied, and it is not the object's fault."""
-    undone = Verdict(status=Status.FAILED, then=Then.GATE, doubt=None, intent=True, wanted="keep", gate=Gate.SHUT)
     if kind is Kind.NO_TOKEN:
-        return replace(undone, status=Status.NOT_SENT, then=Then.NOW, gate=Gate.SILENT)
+        return replace(UNDONE, status=Status.NOT_SENT, then=Then.NOW, gate=Gate.SILENT)
     if kind is Kind.NOT_SENT:
-        return replace(undone, status=Status.NOT_SENT)
+        return replace(UNDONE, status=Status.NOT_SENT)
     if kind is Kind.THROTTLED:
-        return undone
+        return UNDONE
     if kind is Kind.UNAUTHORIZED:
-        return replace(undone, then=Then.NOW, gate=Gate.RENEW)
+        return replace(UNDONE, then=Then.NOW, gate=Gate.RENEW)
     if kind is Kind.FORBIDDEN:
-        return replace(undone, then=Then.BACKOFF, counted=True, gate=Gate.STREAK)
+        return replace(UNDONE, then=Then.BACKOFF, counted=True, gate=Gate.STREAK)
     return None
 
 

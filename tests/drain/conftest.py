@@ -10,10 +10,18 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from sync import capture, faults, registry, wake
-from sync.drain import Report, drain
+from sync import capture, faults, registry, retry, wake
+from sync.drain import Report, drain, loop
 from sync.models import Binding, Connection, Gate
+from sync.retry.backoff import ceiling
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, Type
+
+
+@pytest.fixture(autouse=True)
+def _without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every wait be as long as it may be, and draw nobody's turn: no try comes again in the same drain."""
+    monkeypatch.setattr(loop, "TENTH", 0.0)
+    monkeypatch.setattr(retry, "backoff", ceiling)
 
 
 @pytest.fixture
