@@ -10,7 +10,7 @@ from django.db import connections
 
 from sync.bindings.lanes import share
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
-from sync.correlation.origin import SIZE, TRACES_SIZE
+from sync.correlation.origin import SIZE, TRACED, TRACES_SIZE
 from sync.models.database import BRIEF, UNFLUSHED
 
 FOLD = f"""
@@ -29,6 +29,7 @@ ON CONFLICT (connection_id, object_type, object_id) DO UPDATE SET
     actor = excluded.actor,
     origin = CASE WHEN b.due_at IS NULL OR strpos(b.origin, ' ') = 0 OR excluded.origin IN ('', b.origin)
                   THEN excluded.origin
+                  WHEN b.origin !~ '{TRACED}' THEN excluded.origin
                   ELSE left(left(excluded.origin || substr(b.origin, strpos(b.origin, ' ')),
                                  strpos(excluded.origin || ' ', ' ') - 1 + {TRACES_SIZE}), {SIZE}) END,
     snapshot = coalesce(excluded.snapshot, b.snapshot),

@@ -22,6 +22,9 @@ SIZE = 300
 """Characters of the column: an id and four traces need 276."""
 
 _TRACE = r"[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+TRACED = rf"^[^ ]+( {_TRACE})+$"
+"""What a packed origin with traces looks like, to PostgreSQL too."""
+
 _PACKED = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{LENGTH - 1}}}(?: {_TRACE}){{0,{TRACES}}}")
 
 
