@@ -8,7 +8,11 @@ from typing import Any
 
 from sync import conf
 
-EXPIRES_S = 7200.0
+EXPIRES_S = 7200
+DROPPED = {"expires": EXPIRES_S, "expire_seconds": EXPIRES_S}
+"""When a message is stale: the word of Celery's beat, and that of django-celery-beat, which forgets the other one. To
+Celery that is a property of the message which nobody reads."""
+
 ALERTS_S = 60.0
 """How often rules are looked at; two looks within a few seconds, as after a night without workers, are one."""
 
@@ -29,9 +33,9 @@ def schedule(
     """
     sweep_s = math.ceil(sweep_s or _sweep_s())  # django-celery-beat keeps whole seconds: half a one would be none
     return {
-        "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {"expires": EXPIRES_S}},
-        "crudsync.roll_up": {"task": "crudsync.roll_up", "schedule": _roll_up_s(), "options": {"expires": EXPIRES_S}},
-        "crudsync.alerts": {"task": "crudsync.alerts", "schedule": ALERTS_S, "options": {"expires": EXPIRES_S}},
+        "crudsync.sweep": {"task": "crudsync.sweep", "schedule": sweep_s, "options": {**DROPPED}},
+        "crudsync.roll_up": {"task": "crudsync.roll_up", "schedule": _roll_up_s(), "options": {**DROPPED}},
+        "crudsync.alerts": {"task": "crudsync.alerts", "schedule": ALERTS_S, "options": {**DROPPED}},
         "crudsync.reconcile": {"task": "crudsync.reconcile", "schedule": reconcile_every},
         "crudsync.prune": {"task": "crudsync.prune", "schedule": timedelta(days=1)},
     }

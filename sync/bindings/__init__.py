@@ -1,15 +1,17 @@
 """The only writer of bindings: fold, claim, mark, settle, ask, and a few verbs beside them."""
 
-from sync.bindings.ask import FIRST, ask, by_remote_id, ensure, forget_first, name_row, resolve
+from sync.bindings.ask import ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.letters import Letter, blame, ignore
-from sync.bindings.linking import UNLINKED, as_claimed, bind, unbind
+from sync.bindings.linking import as_claimed, bind, unbind
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
 from sync.bindings.stale import (
+    FIRST,
     LEFT,
     ROWLESS,
+    UNLINKED,
     bury,
     end,
     give_back,
@@ -21,6 +23,7 @@ from sync.bindings.stale import (
     next_due_s,
     prune,
     rest,
+    take_in,
     verify,
 )
 
@@ -62,6 +65,7 @@ __all__ = [
     "resolve",
     "rest",
     "settle",
+    "take_in",
     "unbind",
     "verify",
     "wake_children",

@@ -7,9 +7,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db.models import F
+
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
-from sync.bindings.stale import ROWLESS
+from sync.bindings.stale import FIRST, ROWLESS
 from sync.correlation.origin import here
 from sync.models import Binding, State
 from sync.models.clock import now
@@ -19,9 +21,6 @@ from sync.types import Lane, Wanted
 CHUNK = 1000
 LONGEST = 200
 """Of an object id, in characters."""
-
-FIRST = "new:"
-"""How the object id begins while an object created at the remote first has no row yet."""
 
 
 def ask(
@@ -114,6 +113,8 @@ def ensure(
 def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
     """Settle a doubt by a person's word: the create arrived under ``remote_id``, or (None) it never did.
 
+    Whatever a lease of before brings to an end is void: it would bring the doubt back.
+
     Returns:
         False where the binding is not held in doubt.
     """
@@ -128,6 +129,8 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
             state=State.PENDING,
             attempts=0,
             claims=0,
+            leased=False,
+            lease_token=F("lease_token") + 1,
             code="",
             detail="",
             actor=actor,

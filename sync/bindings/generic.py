@@ -14,6 +14,7 @@ from django.db.models import F, Q
 
 from sync.bindings.lanes import share
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
+from sync.correlation import origin
 from sync.models import Binding, State
 from sync.models.clock import now
 
@@ -116,7 +117,7 @@ def _merge(binding: Binding, row: Fold, at: dt.datetime, using: str) -> None:
         "lane": row.lane if binding.due_at is None else min(binding.lane, row.lane),
         "wanted": max(binding.wanted, row.wanted),
         "actor": row.actor,
-        "origin": row.origin,
+        "origin": origin.merged(binding.origin, row.origin) if binding.due_at and row.origin else row.origin,
         "dirty_since": binding.dirty_since or row.dirty_since or at,
     }
     if row.snapshot is not None:

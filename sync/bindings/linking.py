@@ -10,6 +10,8 @@ from django.db.models import F
 
 from sync.bindings import generic
 from sync.bindings.rows import Claimed
+from sync.bindings.stale import UNLINKED
+from sync.correlation.origin import here
 from sync.exceptions import LinkRefused, ObjectBusy
 from sync.models import Binding, State
 from sync.models.clock import now
@@ -17,9 +19,6 @@ from sync.models.database import alias, in_transaction
 from sync.types import Lane, Wanted
 
 T = TypeVar("T")
-
-UNLINKED = "unlinked"
-"""The code of an object that somebody has cut off from its remote object: it is held until it is saved."""
 
 DOUBTFUL = ("create", "update", "delete")
 """Doubts of a write whose answer is missing; one that may only land late is none."""
@@ -95,7 +94,7 @@ def bind(binding: Binding, remote_id: str, *, actor: str, after: Callable[[Bindi
         at = now(using)
         values = {"state": State.PENDING, "code": "", "detail": "", "wanted": Wanted.VERIFY, "due_at": at}
         times = {"dirty_since": row.dirty_since or at, "seq": F("seq") + 1, "lane": Lane.LIVE}
-        _swap(row, {**FORGOTTEN, **values, **times, "remote_id": remote_id, "actor": actor[:150]})
+        _swap(row, {**FORGOTTEN, **values, **times, "remote_id": remote_id, "actor": actor[:150], "origin": here()})
         row.refresh_from_db(using=using)
         after(row)
         return row

@@ -10,9 +10,10 @@ from django.db import connections
 
 from sync.bindings.lanes import share
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
+from sync.correlation.origin import SIZE, TRACED, TRACES_SIZE
 from sync.models.database import BRIEF, UNFLUSHED
 
-FOLD = """
+FOLD = f"""
 INSERT INTO crudsync_binding AS b
     (connection_id, object_type, object_id, model, lane, wanted, actor, origin, snapshot, dirty_since, due_at, state,
      seq, lease_token, leased, attempts, claims, uncertain, waits_for, code, detail)
@@ -26,7 +27,11 @@ ON CONFLICT (connection_id, object_type, object_id) DO UPDATE SET
     lane = CASE WHEN b.due_at IS NULL THEN excluded.lane ELSE least(b.lane, excluded.lane) END,
     wanted = greatest(b.wanted, excluded.wanted),
     actor = excluded.actor,
-    origin = excluded.origin,
+    origin = CASE WHEN b.due_at IS NULL OR strpos(b.origin, ' ') = 0 OR excluded.origin IN ('', b.origin)
+                  THEN excluded.origin
+                  WHEN b.origin !~ '{TRACED}' THEN excluded.origin
+                  ELSE left(left(excluded.origin || substr(b.origin, strpos(b.origin, ' ')),
+                                 strpos(excluded.origin || ' ', ' ') - 1 + {TRACES_SIZE}), {SIZE}) END,
     snapshot = coalesce(excluded.snapshot, b.snapshot),
     dirty_since = coalesce(b.dirty_since, excluded.dirty_since),
     due_at = CASE WHEN b.state = 'in_doubt' THEN b.due_at
@@ -38,7 +43,8 @@ ON CONFLICT (connection_id, object_type, object_id) DO UPDATE SET
     code = CASE WHEN b.state IN ('dead', 'held', 'synced', 'absent') THEN '' ELSE b.code END,
     detail = CASE WHEN b.state IN ('dead', 'held', 'synced', 'absent') THEN '' ELSE b.detail END,
     state = CASE WHEN b.state IN ('dead', 'held', 'synced', 'absent') THEN 'pending' ELSE b.state END
-"""
+"""  # noqa: S608 - numbers of ours
+"""The origin is that of the last change, with the traces of those before it that were not sent yet."""
 
 URGE = """
 UPDATE crudsync_binding SET due_at = statement_timestamp(), attempts = 0

@@ -23,8 +23,14 @@ CHUNK = 5000
 LEFT = "left"
 """The code of an object that was left at the remote, when its row was deleted or left the scope."""
 
+FIRST = "new:"
+"""How the object id begins while an object created at the remote first has no row yet."""
+
 ROWLESS = "remote:"
 """How the object id begins where a remote object is spoken of that has no row here."""
+
+UNLINKED = "unlinked"
+"""The code of an object that somebody has cut off from its remote object: it is held until it is saved."""
 
 FINAL = ("crash_loop", "duplicate_remote", "ambiguous")
 """Why an object is dead that no failure of its connection has made so."""
@@ -57,18 +63,46 @@ def learn(claim: Claimed, intent: str, remote_id: str) -> bool:
     return bool(learned) or Binding.objects.using(using).filter(pk=claim.id, remote_id=remote_id).exists()
 
 
+def take_in(claim: Claimed, remote_id: str) -> bool:
+    """Bind what a late create has made where the object has nothing else: it is there, and nobody would remove it.
+
+    So an object that was deleted while its create was under way is deleted again. To be called after :func:`verify`,
+    which looks at it, and has made the binding anew where it was pruned meanwhile.
+
+    Args:
+        claim: the binding as it was claimed.
+        remote_id: what the remote answered.
+
+    Returns:
+        False where it has another id by now, a create is open or may be under way, or a person has unlinked it.
+    """
+    using = alias()
+    rows = Binding.objects.using(using).filter(connection_id=claim.connection_id, object_type=claim.object_type)
+    bare = rows.filter(object_id=claim.object_id, remote_id__isnull=True, intent__isnull=True, uncertain="")
+    try:
+        with transaction.atomic(using=using):
+            return bool(bare.filter(leased=False).exclude(code=UNLINKED).update(remote_id=remote_id, sent=None))
+    except IntegrityError:  # another object has it
+        return False
+
+
 def verify(claim: Claimed, after_s: float = 0.0) -> None:
     """Ask for a verifying read of an object whose settlement came too late.
+
+    Not of one that a person has unlinked since: it is held until it is saved.
 
     Args:
         claim: the object as it was claimed.
         after_s: seconds until it is due, where it is not under way.
     """
     using = alias()
+    object_id = _called_now(claim)
+    if object_id is None:
+        return
     row = Fold(
         connection_id=claim.connection_id,
         object_type=claim.object_type,
-        object_id=claim.object_id,
+        object_id=object_id,
         model=claim.model,
         lane=Lane.RETRY,
         wanted=Wanted.VERIFY,
@@ -84,6 +118,15 @@ def verify(claim: Claimed, after_s: float = 0.0) -> None:
             idle.update(due_at=at)
 
     in_transaction(work, using)
+
+
+def _called_now(claim: Claimed) -> str | None:
+    """The object's id: its row may have been inserted since. None where nothing is to be asked of it."""
+    row = Binding.objects.using(alias()).filter(pk=claim.id).values_list("object_id", "state", "code").first()
+    if row is None:
+        return None if claim.object_id.startswith(FIRST) else claim.object_id
+    object_id, state, code = row
+    return None if state == State.HELD and code == UNLINKED else str(object_id)
 
 
 def give_back(binding_ids: Iterable[int]) -> None:

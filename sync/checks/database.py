@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, register
 from django.db import connections, router
 from django.db.models import Model
@@ -16,16 +17,18 @@ from sync.checks.settings import current
 from sync.models import Change
 from sync.models.database import alias
 
+SEEN = ("postgresql", "sqlite")
+
 LONGEST_KEY: int = Change._meta.get_field("object_id").max_length or 0
 
 
 @register(TAG)
 def check_databases(**_given: Any) -> list[CheckMessage]:
-    """Name models in another database than ours, keys too long, and an isolation that hides what was committed.
+    """Name models in another database than ours, keys too long, and what in a database or its times cannot work.
 
     Reads settings and routers only; touches no database.
     """
-    return [*_elsewhere(), *_long_keys(), *_isolation(alias())]
+    return [*_elsewhere(), *_long_keys(), *_unseen(alias()), *_isolation(alias()), *_zoneless()]
 
 
 def _elsewhere() -> Iterator[CheckMessage]:
@@ -52,6 +55,17 @@ def _long_keys() -> Iterator[CheckMessage]:
 def _models() -> list[type[Model]]:
     models = {spec.model for cls in registry.integrators().values() for spec in object_types(cls)[0].values()}
     return sorted(models, key=lambda model: model._meta.label)
+
+
+def _unseen(using: str) -> Iterator[CheckMessage]:
+    connection = connections[using]
+    if connection.vendor not in SEEN:
+        yield message("W026", f"The database {using!r} is {connection.display_name}.")
+
+
+def _zoneless() -> Iterator[CheckMessage]:
+    if not settings.USE_TZ:
+        yield message("E011", "USE_TZ is off.")
 
 
 def _isolation(using: str) -> Iterator[CheckMessage]:

@@ -65,6 +65,10 @@ MESSAGES: dict[str, Message] = {
         meaning="A channel of CRUDSYNC['alert_channels'] is wrong: an unknown kind, a missing option, or a strange one",
         hint="Give {'kind': 'slack', 'url': 'env:SLACK_WEBHOOK'}; the alerts page shows each kind.",
     ),
+    "E011": Message(
+        meaning="USE_TZ is off: times of the database's clock have a zone, and those of its rows would have none",
+        hint="Set USE_TZ = True, Django's default.",
+    ),
     "E020": Message(
         meaning="An object type asks for capture by trigger where that cannot be; capture in Python goes on",
         hint="Use PostgreSQL, install django-crudsync[postgres], add 'pgtrigger' to INSTALLED_APPS; or omit capture.",
@@ -157,6 +161,10 @@ MESSAGES: dict[str, Message] = {
     "W025": Message(
         meaning="The API is in use, and an application is missing that its document or its page needs",
         hint="Add it to INSTALLED_APPS; it came with django-crudsync[api].",
+    ),
+    "W026": Message(
+        meaning="The tables of crudsync are in a database that it was never run on: neither PostgreSQL nor SQLite",
+        hint="Use PostgreSQL; what other databases do with it nobody has seen.",
     ),
     "W030": Message(
         meaning="CRUDSYNC['traces'] is on, and OpenTelemetry is not installed: there are no spans",

@@ -15,10 +15,16 @@ from sync.correlation.ids import LENGTH, correlation_id, usable
 TRACES = 4
 """So many saves are remembered of those that went out as one."""
 
+TRACES_SIZE = TRACES * (1 + 32 + 1 + 16 + 1 + 2)
+"""Characters of so many traces, each with its blank."""
+
 SIZE = 300
-"""Characters of the column: an id and four traces, each with its blank, need 276."""
+"""Characters of the column: an id and four traces need 276."""
 
 _TRACE = r"[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+TRACED = rf"^[^ ]+( {_TRACE})+$"
+"""What a packed origin with traces looks like, to PostgreSQL too."""
+
 _PACKED = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{LENGTH - 1}}}(?: {_TRACE}){{0,{TRACES}}}")
 
 
@@ -59,7 +65,7 @@ def parse(text: str) -> Origin:
     if not fits(text):
         return NOWHERE
     id_, *traces = text.split(" ")
-    return Origin(id_, tuple(traces))
+    return Origin(id_, tuple(dict.fromkeys(traces)))
 
 
 def merged(first: str, second: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sync import registry, signals
-from sync.bindings.rows import Settlement
+from sync.bindings.rows import Claimed, Settlement
+from sync.drain import journey
 from sync.drain.plan import Plan, is_first
-from sync.models import STUCK, Connection, State, Status
+from sync.models import STUCK, Binding, Connection, State, Status
 from sync.models.database import alias
 from sync.types import Outcome, OutcomeKind, Verb
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 FAILURES = frozenset({Status.FAILED.value, Status.UNKNOWN.value, Status.NOT_SENT.value})
 AGREED = (State.SYNCED, State.ABSENT)
 
-Event = tuple[signals.Announcement, int, dict[str, Any]]
-"""A signal, the connection's id, and what else it says."""
+Event = tuple[signals.Announcement, Claimed, dict[str, Any]]
+"""A signal, the object as it was claimed, and what else it says."""
 
 
 def listening() -> bool:
@@ -45,7 +46,7 @@ def inserted(plan: Plan, object_id: str, outcome: Outcome) -> None:
     """Announce an object that was created at the remote first, now that its row is here."""
     if signals.synced.has_listeners():
         told = {**_object(plan.claim, outcome.remote_id), "object_id": object_id, "verb": "create", "deleted": False}
-        event = (signals.synced, plan.claim.connection_id, told)
+        event = (signals.synced, plan.claim, told)
         signals.announce(lambda: _send([event]))
 
 
@@ -56,10 +57,10 @@ def _attempted(result: Result, ids: Collection[int]) -> list[Event]:
         and result.operation
         and result.ruling.outcome.kind is not OutcomeKind.NO_TOKEN
     ):
-        return [(signals.failed, claim.connection_id, _failure(result))]
+        return [(signals.failed, claim, _failure(result))]
     if claim.id in ids and row.synced and row.state in AGREED and not is_first(claim) and _brought(result):
         told = {"verb": result.attempt.verb.value, "deleted": row.state == State.ABSENT}
-        return [(signals.synced, claim.connection_id, {**_object(claim, row.remote_id or claim.remote_id), **told})]
+        return [(signals.synced, claim, {**_object(claim, row.remote_id or claim.remote_id), **told})]
     return []
 
 
@@ -84,10 +85,10 @@ def _failure(result: Result) -> dict[str, Any]:
 
 def _dead(row: Settlement) -> Event:
     told = {"state": str(row.state), "code": row.code, "detail": row.detail, "cause_id": row.cause}
-    return signals.dead, row.claim.connection_id, {**_object(row.claim, row.remote_id), **told}
+    return signals.dead, row.claim, {**_object(row.claim, row.remote_id), **told}
 
 
-def _object(claim: Any, remote_id: str | None) -> dict[str, Any]:
+def _object(claim: Claimed, remote_id: str | None) -> dict[str, Any]:
     return {
         "object_type": claim.object_type,
         "object_id": claim.object_id,
@@ -98,11 +99,24 @@ def _object(claim: Any, remote_id: str | None) -> dict[str, Any]:
 
 def _send(events: Sequence[Event]) -> None:
     heard = [event for event in events if event[0].has_listeners()]
+    if any(event[0] is signals.dead for event in heard):
+        heard = _still_so(heard)
     if not heard:
         return
-    rows: Mapping[int, Connection] = Connection.objects.using(alias()).in_bulk({event[1] for event in heard})
+    rows: Mapping[int, Connection] = Connection.objects.using(alias()).in_bulk(
+        {claim.connection_id for _, claim, _ in heard}
+    )
     known = registry.integrators()
-    for signal, connection_id, told in heard:
-        row = rows.get(connection_id)
+    for signal, claim, told in heard:
+        row = rows.get(claim.connection_id)
         if row is not None:
-            signal.send_robust(sender=known.get(row.integrator), connection=row, **told)
+            with journey.of(claim):  # what a receiver saves or logs is laid at the same door
+                signal.send_robust(sender=known.get(row.integrator), connection=row, **told)
+
+
+def _still_so(events: Sequence[Event]) -> list[Event]:
+    """Without the dead letters that a change made since the claim has revived in the very settlement."""
+    ids = [claim.id for signal, claim, _ in events if signal is signals.dead]
+    rows = Binding.objects.using(alias()).filter(pk__in=ids, state__in=STUCK)
+    stuck = set(rows.values_list("pk", flat=True))
+    return [event for event in events if event[0] is not signals.dead or event[1].id in stuck]

@@ -190,13 +190,13 @@ class Delivery:
 
     @property
     def lags(self) -> bool:
-        """Whether all that is left are a few calls unlike the others: of a claim well answered, or failing before."""
-        if self._todo or self._journal.busy or self.interpreter.probing:
+        """Whether what is under way is unlike the rest: a few calls of a claim well answered, or what failed before."""
+        if not self.senders.under_way or self._journal.busy or self.interpreter.probing:
             return False
-        few = 0 < self.senders.under_way <= max(self.senders.threads // 4, 1)
-        quiet_s = time.monotonic() - self._moved_at
-        unlike = self._failing or self._answered >= self.senders.threads
-        return few and unlike and quiet_s > max(LAG_S, 4 * self.latency_s)
+        if time.monotonic() - self._moved_at <= max(LAG_S, 4 * self.latency_s):
+            return False
+        few = self.senders.under_way <= max(self.senders.threads // 4, 1)
+        return self._failing or (few and not self._todo and self._answered >= self.senders.threads)
 
     def _fill(self) -> None:
         """Keep the senders busy, some rounds of threads ahead of what is in the air."""

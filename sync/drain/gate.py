@@ -37,7 +37,6 @@ class Passage:
 
     let: Pass
     connection: Connection
-    closures: int = 0
     streak: tuple[int, ...] = ()
     probe_token: str = ""
 
@@ -67,7 +66,6 @@ def passage(connection: Connection, probe_s: float) -> Passage:
     return Passage(
         let=let,
         connection=connection,
-        closures=gate.closures,
         streak=tuple(gate.streak),
         probe_token=probe_token,
     )

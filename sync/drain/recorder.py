@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -60,14 +61,17 @@ def journal(started: Sequence[Started], marks: Sequence[Mark], *, deadline: floa
         The ids of the started operations, and of the marked bindings still under our lease.
     """
     using = alias()
-    if is_postgres(using):
-        return _repeated(lambda: _journal_at_once(started, marks, using), deadline)
+    tries = itertools.count()
 
     def work() -> tuple[list[int], set[int]]:
+        if next(tries):
+            operations.close_unsent(started)  # a commit whose answer was lost was one all the same
+        if is_postgres(using):
+            return _journal_at_once(started, marks, using)
         ours = bindings.mark(marks)
         return operations.start(started), ours
 
-    return _persist(work, deadline)
+    return _repeated(work, deadline) if is_postgres(using) else _persist(work, deadline)
 
 
 def _journal_at_once(started: Sequence[Started], marks: Sequence[Mark], using: str) -> tuple[list[int], set[int]]:
@@ -237,16 +241,17 @@ def _look_for_parents(others: Sequence[Settlement], settled: set[int]) -> None:
 def _stale(result: Result) -> None:
     """The lease is lost: keep the id that was learned, if the create is still ours, and have the object looked at."""
     attempt, outcome = result.attempt, result.ruling.outcome
+    claim, created = attempt.plan.claim, ""
     if attempt.verb is Verb.CREATE and outcome.ok and outcome.remote_id and attempt.intent is not None:
-        learned = bindings.learn(attempt.plan.claim, attempt.intent.text(), outcome.remote_id)
-        if not learned:
-            logger.error(
-                "duplicate_remote: %s %s was created twice; the late one is %s",
-                attempt.plan.claim.object_type,
-                attempt.plan.claim.object_id,
-                outcome.remote_id,
-            )
-    bindings.verify(attempt.plan.claim)
+        created = "" if bindings.learn(claim, attempt.intent.text(), outcome.remote_id) else outcome.remote_id
+    bindings.verify(claim)
+    if created and not bindings.take_in(claim, created):
+        logger.error(
+            "duplicate_remote: %s %s was created twice; the late one is %s",
+            claim.object_type,
+            claim.object_id,
+            created,
+        )
 
 
 def _name_doubles(result: Result) -> set[int]:

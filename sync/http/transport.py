@@ -80,7 +80,7 @@ class Transport:
 
     def _traced(self, request: Request) -> Request:
         trace = tracing.traceparent() if self._traceparent else ""
-        if not trace or "traceparent" in request.headers:
+        if not trace or any(name.lower() == "traceparent" for name in request.headers):
             return request
         return replace(request, headers={**request.headers, "traceparent": trace})
 

@@ -25,11 +25,6 @@ class PayloadBuilder(Bound):
         row = self.instance
         return {} if row is None or not self.spec.parents else self.spec.mapper.parent_ids(row)
 
-    def many_parent_ids(self) -> dict[str, tuple[str, ...]]:
-        """Return the object ids behind the many-to-many fields that are sent as remote ids, by key of the payload."""
-        row = self.instance
-        return {} if row is None or not self.spec.many else self.spec.mapper.many_ids(row)
-
     @hook
     def set_data(self, model: Any) -> Any:
         """Return the payload for a model: ``model.dict()`` where it has one and no fields are declared, else these.

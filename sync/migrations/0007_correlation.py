@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
-
 from django.db import migrations, models
 
-BesideWriters = importlib.import_module("sync.migrations.0004_dead_letter_index").AddIndexBesideWriters
+from sync.migrations._beside_writers import AddFieldOnce, AddIndexBesideWriters
 
 
 class Migration(migrations.Migration):
-    atomic = False
+    atomic = False  # each step by itself: no table is kept locked while another is waited for
 
     dependencies = [("crudsync", "0006_alerts")]
 
     operations = [
-        migrations.AddField(
+        AddFieldOnce(
             model_name="change",
             name="origin",
             field=models.CharField(blank=True, db_default="", default="", max_length=300),
         ),
-        migrations.AddField(
+        AddFieldOnce(
             model_name="binding",
             name="origin",
             field=models.CharField(blank=True, db_default="", default="", max_length=300),
         ),
-        migrations.AddField(
+        AddFieldOnce(
             model_name="operation",
             name="correlation_id",
             field=models.CharField(blank=True, db_default="", default="", max_length=64),
         ),
-        BesideWriters(
+        AddIndexBesideWriters(
             model_name="operation",
             index=models.Index(
                 condition=models.Q(("correlation_id", ""), _negated=True),

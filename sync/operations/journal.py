@@ -169,3 +169,21 @@ def close_leftovers(binding_ids: Collection[int]) -> int:
         detail="The worker that sent this ended before it could record the answer.",
         finished_at=now(using),
     )
+
+
+def close_unsent(rows: Sequence[Started]) -> int:
+    """Close what was started for these attempts already, though nothing of it was sent. Return how many there were.
+
+    Args:
+        rows: attempts that are about to be started once more.
+    """
+    using = alias()
+    keys = {(row.binding_id, row.lease_token) for row in rows}
+    left = Operation.objects.using(using).filter(
+        binding_id__in=[row.binding_id for row in rows],
+        lease_token__in=[row.lease_token for row in rows],
+        status=Status.STARTED,
+    )
+    ids = [pk for pk, *key in left.values_list("pk", "binding_id", "lease_token") if tuple(key) in keys]
+    unsent = Operation.objects.using(using).filter(pk__in=ids)
+    return unsent.update(status=Status.NOT_SENT, code="not_sent", finished_at=now(using))

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from sync import bindings
+from sync.bindings import Fold, Mark
 from sync.bindings import ask as room
 from sync.bindings.ask import FIRST, ROWLESS
 from sync.models import Binding, Connection, State
@@ -94,6 +95,16 @@ def test_a_person_says_that_a_doubtful_create_arrived(connection: Connection, fo
     assert (row.remote_id, row.uncertain, row.intent, row.sent) == ("r1", "", None, None)
     assert (row.state, row.attempts, row.code, row.detail, row.actor) == (State.PENDING, 0, "", "", "ann")
     assert row.due_at is not None and row.due_at <= now()
+
+
+def test_a_person_s_word_outlasts_whoever_looks_at_the_doubt_meanwhile(connection: Connection, fold: Folder) -> None:
+    fold("1")
+    idle(state=State.IN_DOUBT, uncertain="create", intent="{}")
+    row = Fold(connection_id=connection.pk, object_type="coin", object_id="1", model="vault.coin")
+    claim = bindings.claim_one(row, 60.0)
+    assert bindings.resolve(claim.id, remote_id="r1")
+    assert not bindings.mark([Mark(claim=claim, uncertain="create", intent="{}")])
+    assert (bound().remote_id, bound().uncertain, bound().leased) == ("r1", "", False)
 
 
 def test_a_person_cannot_give_an_object_the_id_of_another(connection: Connection, fold: Folder) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sync import bindings
 from sync.bindings import Fold
 from sync.correlation import correlated
+from sync.correlation.origin import SIZE, Origin, parse
 from sync.models import Binding, Connection
 from sync.types import Lane
 
@@ -52,6 +53,33 @@ def test_changes_folded_as_one_keep_the_traces_of_each(connection: Connection) -
     ]
     bindings.fold(rows)
     assert claimed(connection).origin == f"request-2 {' '.join(reversed(TRACES))}"
+
+
+def test_changes_folded_one_after_the_other_keep_the_traces_of_what_was_not_sent_yet(
+    connection: Connection, fold: Folder
+) -> None:
+    for number, trace in enumerate([*TRACES, *TRACES[:1]]):
+        fold("1", origin=f"request-{number} {trace}")
+    fold("1", origin="the-last")
+    assert parse(Binding.objects.get().origin) == Origin("the-last", (TRACES[0], TRACES[2], TRACES[1]))
+    fold("1", origin=f"one-more {TRACES[1]}")
+    assert parse(Binding.objects.get().origin) == Origin("one-more", (TRACES[1], TRACES[0], TRACES[2]))
+    fold("1", origin="")
+    assert Binding.objects.get().origin == ""
+
+
+def test_what_was_sent_is_no_part_of_the_next_change(connection: Connection, fold: Folder) -> None:
+    fold("1", origin=f"request-1 {TRACES[0]}")
+    Binding.objects.update(due_at=None, state="synced")
+    fold("1", origin=f"request-2 {TRACES[1]}")
+    assert Binding.objects.get().origin == f"request-2 {TRACES[1]}"
+
+
+def test_what_other_programs_write_there_stops_no_intake(connection: Connection, fold: Folder) -> None:
+    for text in ("a " * (SIZE // 2), "x" * SIZE, " " * SIZE):
+        fold("1", origin=text)
+        fold("1", origin=f"request-1 {TRACES[0]}")
+        assert Binding.objects.get().origin == f"request-1 {TRACES[0]}"
 
 
 def test_whoever_asks_for_an_object_is_its_origin(connection: Connection, fold: Folder) -> None:

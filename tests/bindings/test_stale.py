@@ -85,6 +85,47 @@ def test_a_late_id_that_another_object_holds_is_a_double(
     assert not database.needs_rollback
 
 
+# --- an object that has nothing else ---------------------------------------------------------------------------------
+
+
+def test_what_a_late_create_made_is_the_objects_where_it_has_nothing_else(
+    claimed: Claimed, connection: Connection
+) -> None:
+    later(connection, leased=False, intent=None, uncertain="", state=State.ABSENT, due_at=None)
+    bindings.verify(claimed)
+    assert bindings.take_in(claimed, "r1")
+    row = Binding.objects.get()
+    assert (row.remote_id, row.wanted, row.state) == ("r1", Wanted.VERIFY, State.PENDING)
+    assert row.due_at is not None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"remote_id": "r2"},
+        {"intent": INTENT, "uncertain": "create"},
+        {"uncertain": "create"},
+        {"leased": True},
+        {"state": State.HELD, "code": bindings.UNLINKED},
+    ],
+)
+def test_it_is_not_where_another_create_is_open_or_a_person_has_decided(
+    claimed: Claimed, connection: Connection, values: dict[str, Any]
+) -> None:
+    later(connection, leased=False, intent=None, uncertain="")
+    later(connection, **values)
+    assert not bindings.take_in(claimed, "r1")
+    assert Binding.objects.get().remote_id == values.get("remote_id")
+
+
+def test_it_is_not_where_another_object_has_it(claimed: Claimed, connection: Connection, fold: Folder) -> None:
+    fold("2")
+    later(connection, leased=False, intent=None, uncertain="")
+    Binding.objects.filter(object_id="2").update(remote_id="r1")
+    assert not bindings.take_in(claimed, "r1")
+    assert not database.needs_rollback
+
+
 # --- after it --------------------------------------------------------------------------------------------------------
 
 
@@ -92,6 +133,27 @@ def test_a_stale_result_asks_for_a_verifying_read(claimed: Claimed) -> None:
     bindings.verify(claimed)
     row = Binding.objects.get()
     assert (row.wanted, row.seq, row.lane, row.actor) == (Wanted.VERIFY, claimed.seq + 1, Lane.LIVE, "ann")
+
+
+def test_the_object_that_is_looked_at_is_called_by_the_row_that_it_got_meanwhile(
+    connection: Connection, fold: Folder
+) -> None:
+    fold(f"{bindings.FIRST}k")
+    (first,) = bindings.claim(connection.pk, 1, 60.0)
+    later(connection, object_id="7", leased=False)
+    bindings.verify(first)
+    row = Binding.objects.get()
+    assert (row.object_id, row.wanted) == ("7", Wanted.VERIFY)
+    row.delete()
+    bindings.verify(first)  # forgotten, and without a row: nobody's
+    assert not Binding.objects.exists()
+
+
+def test_what_a_person_has_unlinked_since_stays_held(claimed: Claimed, connection: Connection) -> None:
+    later(connection, leased=False, state=State.HELD, code=bindings.UNLINKED, due_at=None)
+    bindings.verify(claimed)
+    row = Binding.objects.get()
+    assert (row.state, row.code, row.due_at) == (State.HELD, bindings.UNLINKED, None)
 
 
 def test_an_attempt_is_given_back_and_revives_what_it_had_made_dead(connection: Connection, fold: Folder) -> None:

@@ -231,6 +231,20 @@ class TestDatabases:
         assert ids(check_databases()) == ["E009"]
 
     @pytest.mark.parametrize(
+        ("vendor", "named"), [("postgresql", []), ("sqlite", []), ("mysql", ["W026"]), ("oracle", ["W026"])]
+    )
+    def test_a_database_that_it_was_never_run_on_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, vendor: str, named: list[str]
+    ) -> None:
+        database = SimpleNamespace(vendor=vendor, display_name=vendor, settings_dict={})
+        monkeypatch.setattr("sync.checks.database.connections", {"default": database})
+        assert ids(check_databases()) == named
+
+    def test_times_without_a_zone_are_an_error(self) -> None:
+        with override_settings(USE_TZ=False):
+            assert ids(check_databases()) == ["E011"]
+
+    @pytest.mark.parametrize(
         ("vendor", "options", "named"),
         [
             ("mysql", {"isolation_level": "repeatable read"}, True),

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connections, transaction
+from django.db.models import F
 
-from sync import bindings, dead, failed, paused, registry, signals, synced
+from sync import bindings, correlated, correlation_id, dead, failed, paused, registry, signals, synced
 from sync.drain import Report
 from sync.models import Binding, Connection, State
 from sync.models.database import alias
@@ -67,6 +68,26 @@ def test_a_send_is_announced_with_what_it_was(
     ]
 
 
+def test_a_receiver_goes_by_the_id_of_the_request_that_saved(
+    connection: Connection, deliver: Deliver, heard: Heard
+) -> None:
+    ids: list[str] = []
+
+    def receive(**_: Any) -> None:
+        ids.append(correlation_id())
+
+    signals.synced.connect(receive)
+    try:
+        for id_ in ("first", "second"):
+            with correlated(id_):
+                Group.objects.create(name=id_)
+        deliver()
+    finally:
+        signals.synced.disconnect(receive)
+    assert sorted(ids) == ["first", "second"]
+    assert correlation_id() == ""
+
+
 def test_a_delete_is_announced_as_one(connection: Connection, deliver: Deliver, heard: Heard) -> None:
     group = Group.objects.create(name="a")
     deliver()
@@ -116,6 +137,24 @@ def test_a_dead_letter_is_announced_once_with_its_cause(
     told = heard.of("dead")[0]
     assert (told["state"], told["code"], told["object_id"]) == ("held", "422", str(group.pk))
     assert told["cause_id"] == row(connection, group).cause_id
+
+
+def test_what_an_edit_has_revived_meanwhile_is_no_dead_letter(
+    integrator: type[MemoryIntegrator], remote: MemoryRemote, connection: Connection, deliver: Deliver, heard: Heard
+) -> None:
+    original = integrator.read_answer
+
+    def read(self: Any, call: Any, answer: Any) -> Any:
+        Binding.objects.update(seq=F("seq") + 1)
+        integrator.read_answer = original  # type: ignore[method-assign]
+        return original(self, call, answer)
+
+    integrator.read_answer = read  # type: ignore[method-assign]
+    remote.faults = [status(422)]
+    group = Group.objects.create(name="a")
+    deliver(2)
+    assert row(connection, group).state == State.SYNCED
+    assert [name for name, _ in heard] == ["failed", "synced"]
 
 
 def test_what_cannot_be_built_is_a_dead_letter_without_an_attempt(

@@ -13,6 +13,7 @@ from django.db.models import F
 from sync import bindings
 from sync.drain import Report, recorder
 from sync.models import Binding, Connection, Operation, State, Status
+from sync.models.database import alias, is_postgres
 from sync.types import OutcomeKind, ParentSpec, Wanted
 from tests.drain.memory import MemoryIntegrator, MemoryRemote, lost, row, status
 
@@ -76,6 +77,34 @@ def test_a_late_create_beside_a_newer_one_is_named_on_both(
     found = row(connection, group)
     assert (found.state, found.code, found.remote_id, found.due_at) == (State.DEAD, "duplicate_remote", "r9", None)
     assert "r1" in found.detail
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_an_object_that_was_deleted_before_its_create_landed_is_deleted_there_again(
+    integrator: type[MemoryIntegrator],
+    remote: MemoryRemote,
+    connection: Connection,
+    deliver: Deliver,
+    caplog: Any,
+    pruned: bool,
+) -> None:
+    integrator.spec.client_id = True
+    group = Group.objects.create(name="a")
+
+    def gone() -> None:  # another worker has replayed it, deleted it, and the late one is applied after that
+        group.delete()
+        Binding.objects.update(
+            remote_id=None, intent=None, uncertain="", state=State.ABSENT, due_at=None, dirty_since=None, leased=False
+        )
+        if pruned:
+            Binding.objects.all().delete()
+
+    stealing(integrator, gone)
+    deliver(3)
+    assert (remote.objects, remote.calls("create"), remote.calls("delete")) == ({}, 1, 1)
+    found = Binding.objects.get()
+    assert (found.state, found.remote_id, found.due_at) == (State.ABSENT, None, None)
+    assert "duplicate_remote" not in caplog.text
 
 
 def test_a_double_that_was_named_is_not_named_again(
@@ -251,6 +280,29 @@ def test_after_the_leases_have_ended_a_lost_database_is_an_error(closed: list[bo
 def test_inside_an_open_transaction_nothing_is_repeated() -> None:
     with pytest.raises(OperationalError):
         recorder._persist(Away(OperationalError("gone")), time.monotonic() + 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_journal_whose_commit_was_not_heard_of_leaves_no_attempt_open(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unheard = [OperationalError("the connection broke after the commit")]
+    name = "_journal_at_once" if is_postgres(alias()) else "in_transaction"
+    original = getattr(recorder, name)
+
+    def committed(*args: Any) -> Any:
+        written = original(*args)
+        if unheard:
+            raise unheard.pop()
+        return written
+
+    monkeypatch.setattr(recorder, name, committed)
+    Group.objects.create(name="a")
+    assert deliver().succeeded == 1
+    assert remote.calls("create") == 1
+    first, second = Operation.objects.order_by("pk")
+    assert (first.status, first.code, second.status) == (Status.NOT_SENT, "not_sent", Status.SUCCEEDED)
+    assert first.finished_at is not None
 
 
 @pytest.mark.parametrize("answer", [None, status(500), lost(applied=True)])

@@ -125,15 +125,17 @@ def lasting(event: threading.Event, seconds: float) -> Fault:
     return fault
 
 
-def test_a_drain_that_waits_for_one_call_that_failed_before_makes_way(
-    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("calls", [1, 12])
+def test_a_drain_that_waits_for_nothing_but_calls_that_failed_before_makes_way(
+    remote: MemoryRemote, connection: Connection, deliver: Deliver, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
-    Group.objects.create(name="slow")
+    for number in range(calls):
+        Group.objects.create(name=f"slow {number}")
     intake()
     Binding.objects.update(attempts=1)
     way = Way(connection, monkeypatch)
-    remote.faults = [lasting(way.made, 5)]
-    assert deliver().succeeded == 1
+    remote.faults = [lasting(way.made, 5)]  # those behind it wait, too
+    assert deliver().succeeded == calls
     assert way.taken
     assert way.taken[0] is not None
 

@@ -79,6 +79,45 @@ def test_code_of_the_first_version_can_insert_into_the_tables_of_this_one() -> N
     assert (Change.objects.count(), Operation.objects.count()) == (1, 1)
 
 
+# --- broken off ------------------------------------------------------------------------------------------------------
+
+IN_STEPS = [
+    name for (app, name), each in MigrationLoader(None).disk_migrations.items() if app == APP and not each.atomic
+]
+
+
+class BrokenOff(Exception):
+    """A lock timeout, Ctrl-C, a lost connection."""
+
+
+def break_off(*_: Any) -> None:
+    raise BrokenOff
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", IN_STEPS)
+def test_a_migration_in_steps_that_was_broken_off_after_any_of_them_is_simply_run_again(
+    name: str, backwards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = next(each for each in ours() if each.name == name)
+    here, there = [(APP, name)], list(migration.dependencies)
+    if backwards:
+        here, there = there, here
+    steps = migration.operations[::-1] if backwards else migration.operations
+    try:
+        for step in steps:
+            MigrationExecutor(connection).migrate(there)
+            with monkeypatch.context() as patch:
+                patch.setattr(step, "database_backwards" if backwards else "database_forwards", break_off)
+                with pytest.raises(BrokenOff):
+                    MigrationExecutor(connection).migrate(here)
+            MigrationExecutor(connection).migrate(here)
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+
+
 # --- under writers ---------------------------------------------------------------------------------------------------
 
 WRITES = (

@@ -13,6 +13,7 @@ import pytest
 from examples.shop.models import Category, Customer, Product
 from sync import bindings, capture, deadletters, operations, registry
 from sync.bindings import Settlement
+from sync.correlation import correlated
 from sync.exceptions import LinkRefused, ObjectBusy, UnknownObjectType
 from sync.integrators import ObjectType
 from sync.models import Binding, Operation, State, Status
@@ -228,6 +229,13 @@ def test_what_the_remote_decides_is_written_here(sandbox: Remote, deliver: Deliv
     deliver()
     customer.refresh_from_db()
     assert customer.credit == 7
+
+
+def test_the_read_goes_by_the_id_of_the_request_that_adopted(category: Category, sandbox: Remote) -> None:
+    there = sandbox.add("categories", name="Tools", slug="tools")
+    with correlated("request-7"):
+        row = adopt(bound(category, "category"), str(there["id"]), "grace")
+    assert row.correlation_id == "request-7"
 
 
 def test_two_objects_cannot_be_one_there(product: Product) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from examples.shop.integrators import ShopIntegrator
 from examples.shop.models import Category, Customer
 from sync import registry
-from sync.exceptions import NotSyncable, ObjectBusy, RateLimitExceeded, Refused
+from sync.drain import rows
+from sync.exceptions import NotSyncable, ObjectBusy, PayloadError, RateLimitExceeded, Refused
 from sync.models import Binding, Connection, Operation, State
 from sync.resync import of, push_now, targets
 from sync.testing import Remote, SandboxServer, redirected
@@ -68,6 +70,23 @@ def test_an_object_that_is_not_meant_for_the_account_is_not_sent(sandbox: Remote
     (told,) = of(customer, "shop").push_now()
     assert isinstance(told.error, NotSyncable)
     assert told.error.code == "not_in_scope"
+    assert sandbox.calls() == []
+
+
+@pytest.mark.parametrize("hook", ["route", "sync_when"])
+def test_a_hook_that_raises_is_told_as_any_error_without_its_text(
+    category: Category, sandbox: Remote, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("a secret")
+
+    if hook == "route":
+        monkeypatch.setattr(ShopIntegrator, "route", broken)
+    else:
+        monkeypatch.setattr(rows, "in_scope", lambda _, found: (set(), dict.fromkeys(found, KeyError("a secret"))))
+    (told,) = of(category, "shop").push_now()
+    assert isinstance(told.error, PayloadError)
+    assert told.error.message == f"{hook}() raised KeyError"
     assert sandbox.calls() == []
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import responses
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import override_settings
 
+from examples.shop.integrators import ShopIntegrator
 from examples.shop.models import Category, Customer, Order, Product, Tag
 from sync import capture, conf, ratelimit, registry
 from sync.models import Binding, Change, Connection, Gate, Operation, State
@@ -33,6 +34,20 @@ def test_a_saved_row_arrives(product: Product, sandbox: Remote, deliver: Deliver
     assert (done.taken, done.calls, done.succeeded, done.failed, dict(done.left)) == (2, 2, 2, 0, {})
     assert [row["sku"] for row in sandbox.objects("products")] == ["saw-1"]
     assert_sent(product, verb="create", times=1, sku="saw-1", price=Decimal("9.50"))
+
+
+@pytest.mark.pg
+def test_a_test_s_own_transaction_is_not_ended_while_somebody_looks_around(product: Product, deliver: Deliver) -> None:
+    def bound() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            return str(cursor.fetchone()[0])
+
+    before = bound()
+    assert deliver().succeeded == 2
+    product.save()
+    ShopIntegrator("product", product).update_object(product.pk)
+    assert bound() == before
 
 
 def test_an_edit_is_sent_without_waiting_for_the_rest(product: Product, sandbox: Remote, deliver: Deliver) -> None:
