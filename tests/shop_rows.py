@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.utils import timezone
 
 from examples.shop.models import Category, Product
@@ -37,12 +38,12 @@ def products(category: Category) -> list[Product]:
 
 @pytest.fixture
 def bind(connection: Connection) -> Callable[..., Binding]:
-    """Bind an object, in some state."""
+    """Bind an object, or a product by its key, in some state."""
 
-    def bound(obj: Any, **values: Any) -> Binding:
-        model = type(obj)._meta.label_lower
-        given = {"connection": connection, "object_type": type(obj)._meta.model_name, "state": State.SYNCED}
-        return Binding.objects.create(**{**given, "object_id": str(obj.pk), "model": model, **values})
+    def bound(obj: Any = "7", **values: Any) -> Binding:
+        model, pk = (type(obj), obj.pk) if isinstance(obj, Model) else (Product, obj)
+        given = {"connection": connection, "object_type": model._meta.model_name, "state": State.SYNCED}
+        return Binding.objects.create(**{**given, "object_id": str(pk), "model": model._meta.label_lower, **values})
 
     return bound
 
@@ -52,13 +53,13 @@ def attempt() -> Callable[..., Operation]:
     """Note an attempt at an object."""
 
     def noted(binding: Binding, **values: Any) -> Operation:
-        given = {"verb": "update", "status": "succeeded", "started_at": timezone.now(), "actor": "grace"}
+        given = {"verb": "update", "status": "succeeded", "started_at": timezone.now(), "seq": binding.seq}
         return Operation.objects.create(
             connection=binding.connection,
             binding=binding,
             object_type=binding.object_type,
             object_id=binding.object_id,
-            **{**given, **values},
+            **{**given, "actor": "grace", **values},
         )
 
     return noted

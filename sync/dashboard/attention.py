@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from sync import conf
 from sync.dashboard.links import Links
 from sync.monitoring.board import MOST as MOST_COUNTED
 from sync.monitoring.board import Board
@@ -32,6 +33,9 @@ def attention(board: Board, links: Links) -> list[dict[str, str]]:
 
 def _alive(board: Board) -> Iterator[dict[str, str]]:
     pulse = board.pulse
+    if not conf.current().enabled:
+        yield _said(WARN, _("Switched off by CRUDSYNC['enabled']: nothing is captured or sent."))
+        return
     if pulse.workers is None:
         if not pulse.working:
             yield _said(BAD, _("The broker does not answer, and nobody works."))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
@@ -24,6 +27,8 @@ from sync.dashboard.words import words
 from sync.models import Connection
 from sync.models.identity import pk_of
 from sync.monitoring.board import MOST, SPANS, board
+
+logger = logging.getLogger("crudsync.dashboard")
 
 DEFAULT = "1h"
 EVERY_S = 5
@@ -56,7 +61,17 @@ def page(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 def data(request: HttpRequest) -> HttpResponseBase:
-    """Return what the page shows as JSON; 304 where nothing has changed since the ETag that was sent."""
+    """Return what the page shows as JSON; 304 where nothing has changed since the ETag, 503 without a database."""
+    try:
+        return _answer(request)
+    except (DatabaseError, InterfaceError) as error:  # every open page asks on: no mail to the admins for each
+        logger.warning("the dashboard has no data: %s", type(error).__name__)
+        response = JsonResponse({"error": _("The database does not answer.")}, status=503)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # as Django marks it
+        return response
+
+
+def _answer(request: HttpRequest) -> HttpResponseBase:
     if not may_see(request):
         status = 403 if request.user.is_authenticated else 401
         return JsonResponse({"error": _("You may not see this; log in again.")}, status=status)
@@ -87,6 +102,4 @@ def _login() -> str:
     try:
         return reverse("admin:login", current_app=admin.site.name)
     except NoReverseMatch:
-        from django.conf import settings
-
         return resolve_url(settings.LOGIN_URL)

@@ -18,6 +18,7 @@ from sync.monitoring.story import Story
 
 INDENT = "  "
 BODY_WIDTH = 110
+ANSWERED = "the remote answered "
 
 
 def told(story: Story) -> Iterator[str]:
@@ -77,10 +78,10 @@ def _account(one: Account, story: Story, *, child: bool = False) -> Iterator[str
 
 
 def _standing(one: Account, story: Story) -> Iterator[str]:
-    yield f"{one.state.replace('_', ' ')}: {one.standing or 'a state that this version does not know'}"
+    yield f"{one.state.replace('_', ' ')}: {one.standing}"
     if one.code:
         yield f"why: {one.code}. {one.meaning}"
-    if one.detail and one.detail != one.meaning:
+    if one.detail != one.meaning and one.detail.removeprefix(ANSWERED) not in one.standing:
         yield f"said: {one.detail}"
     if one.ignored:
         yield f"ignored: {one.ignored}"

@@ -40,6 +40,13 @@ def is_postgres(using: str) -> bool:
     return connections[using].vendor == "postgresql"
 
 
+def briefly(using: str) -> None:
+    """Let PostgreSQL end the open transaction where nothing comes of it for 15 seconds; see ``BRIEF``."""
+    if is_postgres(using):
+        with connections[using].cursor() as cursor:
+            cursor.execute(f"SELECT {BRIEF}")
+
+
 def repeatable(error: BaseException) -> bool:
     """Return whether the database asks to repeat the transaction: a deadlock, a serialization failure, a lock."""
     cause = error.__cause__

@@ -16,6 +16,7 @@ from sync.monitoring.attempts import Attempt, attempts
 from sync.monitoring.codes import word
 from sync.monitoring.prospect import Prospect, Surroundings, prospects
 from sync.monitoring.remedy import Remedy, remedies
+from sync.monitoring.verdict import verdict
 from sync.secrets import redact
 from sync.types import Wanted
 
@@ -26,17 +27,6 @@ HOPS = 10
 """So far up a chain of waiting parents is told."""
 
 PAYLOADS = ("sent", "seen", "intent", "snapshot")
-
-STATES = {
-    State.PENDING: "It is to be sent.",
-    State.SYNCED: "Both sides agree.",
-    State.RETRYING: "It failed, and is tried again by itself.",
-    State.WAITING: "It waits for another object.",
-    State.HELD: "It cannot be sent as it is.",
-    State.IN_DOUBT: "It is held: its create may have arrived.",
-    State.DEAD: "It was given up after its last attempt.",
-    State.ABSENT: "It is on neither side.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +40,8 @@ class Account:
         object_id: its primary key as text.
         remote_id: at the remote, None where it has none.
         state: a ``State``, or ``unknown``.
-        standing: the state in plain words.
+        standing: whether it arrived, why not, and what comes next: the sentence that the admin shows, too.
+        tone: how to take it: good, busy, bad or quiet.
         code: why it stands there, a stable word.
         meaning: the code in plain words, and ``detail`` what was said.
         seq: how often changes of it were taken in, or it was asked for.
@@ -82,6 +73,7 @@ class Account:
     remote_id: str | None = None
     state: str = "unknown"
     standing: str = ""
+    tone: str = "quiet"
     code: str = ""
     meaning: str = ""
     detail: str = ""
@@ -143,6 +135,7 @@ def account(
     around = _surroundings(row, at, swept_s, waiting)
     coming = prospects(row, around)
     unsent = max(row.seq - tried[0].seq, 0) if tried else row.seq
+    said = verdict(row, row.connection, getattr(row.connection, "gate", None), now=at, changed=waiting > 0)
     return Account(
         binding=row.pk,
         connection=str(row.connection),
@@ -150,7 +143,8 @@ def account(
         object_id=row.object_id,
         remote_id=row.remote_id,
         state=row.state,
-        standing=STATES.get(State(row.state), "") if row.state in State.values else "",
+        standing=redact(said.sentence),
+        tone=said.tone.value,
         code=row.code,
         meaning=word(row.code).meaning if row.code else "",
         detail=redact(row.detail),

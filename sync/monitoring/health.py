@@ -163,6 +163,8 @@ def _question(row: Connection, timeout_s: float) -> Callable[[], Part]:
 
 def _probed(row: Connection, timeout_s: float) -> Part:
     """Ask a remote, unless another process has lately: what it found is on the shelf."""
+    if not conf.current().enabled:
+        return parts.off()
     name = f"probe:{row.pk}:{row.updated_at.timestamp()}"
     text = shelf.get(name)
     if text is not None and (found := _unshelved(text)) is not None:

@@ -17,7 +17,7 @@ COUNTED = 10_000
 """No count looks at more rows than this; a count that reaches it is shown as ``10000+``."""
 
 OBJECTS = "SELECT state, dirty_since FROM crudsync_binding b WHERE b.connection_id = {of}"
-STATES = OBJECTS.replace("dirty_since", "CAST(NULL AS timestamptz) AS dirty_since")  # an index has the rest
+STATES = OBJECTS.replace("dirty_since", "CAST(NULL AS {time}) AS dirty_since")  # an index has the rest
 HELD = ", ".join(f"'{state.value}'" for state in STUCK)
 DUE = [f"{OBJECTS} AND b.lane = {int(lane)} AND b.due_at IS NOT NULL ORDER BY b.due_at" for lane in Lane]
 STANDING = f"{STATES} AND b.state IN ({HELD}) AND b.due_at IS NULL"
@@ -79,13 +79,13 @@ def _queries(ids: Sequence[int], kinds: Sequence[tuple[str, str]], most: int, us
     if not ids:
         return
     if is_postgres(using):
-        parts = [LATERAL.format(kind=kind, count=_counted(rows, "c.id", most)) for kind, rows in kinds]
+        parts = [LATERAL.format(kind=kind, count=_counted(rows, "c.id", most, "timestamptz")) for kind, rows in kinds]
         yield " UNION ALL ".join(parts), {"ids": list(ids)}
         return
     for first in range(0, len(ids), TOGETHER):
         yield (
             " UNION ALL ".join(
-                ONE_BY_ONE.format(kind=kind, id=int(id_), count=_counted(rows, int(id_), most))
+                ONE_BY_ONE.format(kind=kind, id=int(id_), count=_counted(rows, int(id_), most, "datetime"))
                 for id_ in ids[first : first + TOGETHER]
                 for kind, rows in kinds
             ),
@@ -93,8 +93,8 @@ def _queries(ids: Sequence[int], kinds: Sequence[tuple[str, str]], most: int, us
         )
 
 
-def _counted(rows: str, of: int | str, most: int) -> str:
-    return COUNT.format(rows=rows.format(of=of), most=most)
+def _counted(rows: str, of: int | str, most: int, time: str) -> str:
+    return COUNT.format(rows=rows.format(of=of, time=time), most=most)
 
 
 def _moment(found: Any) -> dt.datetime | None:

@@ -71,9 +71,23 @@ class Crew:
                     todo.put((name, job))
                     fresh += 1
                 jobs[name] = job
-        for _ in range(min(fresh, at_once)):
-            threading.Thread(target=self._work, args=(todo,), name="crudsync-monitoring", daemon=True).start()
+        for place in range(min(fresh, at_once)):
+            try:
+                threading.Thread(target=self._work, args=(todo,), name="crudsync-monitoring", daemon=True).start()
+            except RuntimeError as error:  # the process may have no more threads
+                if not place:
+                    self._refuse(todo, error)
+                break
         return jobs
+
+    def _refuse(self, todo: queue.SimpleQueue[tuple[str, Job]], error: RuntimeError) -> None:
+        """Nobody will ask these: say so now, so that they are asked anew next time."""
+        with self._lock:
+            while not todo.empty():
+                name, job = todo.get_nowait()
+                job.error = error
+                job.done.set()
+                self._under_way.pop(name, None)
 
     def _work(self, todo: queue.SimpleQueue[tuple[str, Job]]) -> None:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from sync import conf
 from sync.models.database import alias
 from sync.monitoring.pulse import Pulse
 from sync.ratelimit import shelf
@@ -25,8 +26,8 @@ MIGRATED_FOR_S = 60.0
 class Part:
     """How one part is.
 
-    ``status`` is up, unused (not configured), down, unauthorized, refused, limited, paused, failing or unknown (not
-    asked in time); ``names`` are those of living workers.
+    ``status`` is up, unused (not configured, or switched off), down, unauthorized, refused, limited, paused, failing
+    or unknown (not asked in time); ``names`` are those of living workers.
     """
 
     status: str
@@ -53,6 +54,11 @@ class Part:
 def late(budget_s: float) -> Part:
     """Return what is said of a part that did not answer in time."""
     return Part(status="down", code="deadline", error=f"no answer within {budget_s:g} s")
+
+
+def off() -> Part:
+    """Return what is said of a part that does nothing because the engine is switched off."""
+    return Part(status="unused", error="switched off: CRUDSYNC['enabled'] is False")
 
 
 def timed(ask: Callable[[], float | None]) -> Part:
@@ -121,6 +127,8 @@ def _select() -> float:
 
 def alive(found: Pulse) -> dict[str, Part]:
     """Return how workers and beat are."""
+    if not conf.current().enabled:  # no sweep leaves anything behind
+        return {"workers": _workers(found) if found.working else off(), "beat": off()}
     beats = {True: Part(status="up"), None: Part(status="unknown", code="no_worker", error="no worker could tell")}
     beat = beats.get(found.beat) or Part(status="down", code="no_beat", error="no sweep came by a message for long")
     return {"workers": _workers(found), "beat": beat}

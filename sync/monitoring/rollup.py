@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import Max, Min, Q
+from django.db.models import Min, Q
 
 from sync import conf
 from sync.models import Minute, Operation, Sweep
 from sync.models.clock import now
-from sync.models.database import BRIEF, alias, is_postgres
+from sync.models.database import alias, briefly
 from sync.models.minute import ROLLED
 from sync.monitoring.counting import counted
 
@@ -31,7 +32,9 @@ BACK = dt.timedelta(days=7)
 
 OPEN_FOR = dt.timedelta(days=1)
 OPEN_MOST = 10
-"""So many earlier minutes are counted once more because attempts in them had no end yet."""
+OPEN_NEWEST = 5
+"""So many earlier minutes are counted once more because attempts in them had no end yet: the newest, where most end
+soon, and others by chance, so that none is kept from its turn by those that never end."""
 
 PRUNED = 5000
 
@@ -91,9 +94,7 @@ def _alone(using: str) -> dt.datetime | None:
     mine = Sweep.objects.using(using).filter(name=NAME)
     features = connections[using].features
     if features.has_select_for_update:
-        if is_postgres(using):
-            with connections[using].cursor() as cursor:
-                cursor.execute(f"SELECT {BRIEF}")
+        briefly(using)
         held = mine.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
         return held.values_list("at", flat=True).first()
     mine.update(name=NAME)  # SQLite has one writer: this makes it us before anything is read
@@ -122,8 +123,9 @@ def _span(last: dt.datetime, at: dt.datetime, using: str) -> tuple[dt.datetime, 
 
 def _unfinished(since: dt.datetime, at: dt.datetime, using: str) -> list[dt.datetime]:
     rows = Minute.objects.using(using).filter(at__gte=at - OPEN_FOR, at__lt=since, open__gt=0)
-    found = rows.values("at").annotate(most=Max("pk")).order_by("-at").values_list("at", flat=True)
-    return list(found[:OPEN_MOST])
+    found = list(rows.order_by("-at").values_list("at", flat=True).distinct())
+    newest, rest = found[:OPEN_NEWEST], found[OPEN_NEWEST:]
+    return newest + random.sample(rest, min(OPEN_MOST - OPEN_NEWEST, len(rest)))
 
 
 def _close(spans: Sequence[tuple[dt.datetime, dt.datetime]], rows: Iterable[Minute], using: str) -> None:

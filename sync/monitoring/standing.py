@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sync import conf, registry
@@ -62,7 +62,14 @@ class Report:
         return self.swept and all(one.well for one in self.connections)
 
 
-def report(rows: Sequence[Connection], *, most: int | None = None, ignored: bool = True, synced: bool = True) -> Report:
+def report(
+    rows: Sequence[Connection],
+    *,
+    most: int | None = None,
+    ignored: bool = True,
+    synced: bool = True,
+    count: Callable[..., Mapping[int, Sequence[Heap]]] = heaps.heaps,
+) -> Report:
     """Return how delivery stands.
 
     Args:
@@ -70,11 +77,12 @@ def report(rows: Sequence[Connection], *, most: int | None = None, ignored: bool
         most: no count of objects goes beyond it; None: ``COUNTED``.
         ignored: count what is ignored, too: all that is stuck is looked at for it.
         synced: count what is synced, too.
+        count: what counts objects; it is called as ``heaps.heaps`` is.
     """
     using = alias()
     at = now(using)
     most = heaps.COUNTED if most is None else most
-    found = heaps.heaps([row.pk for row in rows], using, most=most, ignored=ignored, synced=synced)
+    found = count([row.pk for row in rows], using, most=most, ignored=ignored, synced=synced)
     standings = tuple(_standing(row, found.get(row.pk, ()), at, most) for row in rows)
     changes = Change.objects.using(using)
     oldest = changes.order_by("pk").values_list("created_at", flat=True).first()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -24,10 +26,11 @@ KEPT = "_crudsync_statuses"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statuses:
-    """An object's bindings with their connections, and whether a change of it lies in the inbox."""
+    """An object's bindings with their connections, whether a change of it lies in the inbox, and when that was read."""
 
     bindings: Sequence[Binding] = ()
     changed: bool = False
+    at: dt.datetime | None = None
 
     @property
     def badges(self) -> SafeString:
@@ -37,7 +40,7 @@ class Statuses:
     @property
     def sentence(self) -> str:
         """What became of it, a sentence per connection; empty where no worker and nobody knows it."""
-        now = timezone.now()
+        now = self.at or timezone.now()
         said = [
             verdict(row, row.connection, getattr(row.connection, "gate", None), now=now, changed=self.changed)
             for row in self.bindings
@@ -70,12 +73,15 @@ def statuses_of(obj: Model) -> Statuses:
 def _read(label: str, rows: Sequence[Model]) -> None:
     ids = [object_id_of(row.pk) for row in rows]
     found: dict[str, list[Binding]] = {}
+    at = None
     for binding in (
         Binding.objects.filter(model=label, object_id__in=ids)
         .select_related("connection__gate")
+        .annotate(read_at=Now())
         .order_by("connection_id", "object_type")
     ):
         found.setdefault(binding.object_id, []).append(binding)
+        at = binding.read_at  # the database's own time: all waits are told by it
     changed = inbox.waiting(label, ids)
     for row, object_id in zip(rows, ids, strict=True):
-        setattr(row, KEPT, Statuses(bindings=found.get(object_id, ()), changed=object_id in changed))
+        setattr(row, KEPT, Statuses(bindings=found.get(object_id, ()), changed=object_id in changed, at=at))

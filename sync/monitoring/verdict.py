@@ -1,4 +1,4 @@
-"""Did it arrive, why not, what comes next, and when: in one sentence. Pure; pages show it, ``story`` may use it."""
+"""Did it arrive, why not, what comes next, and when: in one sentence. Pure; the pages and the terminal say it."""
 
 from __future__ import annotations
 
@@ -125,7 +125,15 @@ def _known(facts: _Facts) -> Said:
     row = facts.row
     if row.leased and row.due_at is not None and row.due_at > facts.now:
         return Said(tone=Tone.BUSY, why=_("It is being sent to %(where)s now.") % {"where": facts.where}, at=facts.now)
-    return _STATES[State(row.state)](facts)
+    return _STATES[State(row.state)](facts) if row.state in State.values else _strange(facts)
+
+
+def _strange(facts: _Facts) -> Said:
+    return Said(
+        tone=Tone.QUIET,
+        why=_("Its state is “%(state)s”, which this version does not know: another one wrote it.")
+        % {"state": facts.row.state},
+    )
 
 
 def _pending(facts: _Facts) -> Said:

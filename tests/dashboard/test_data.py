@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +15,7 @@ from sync.drain.sweep import sweep
 from sync.integrators.options import limits
 from sync.models import Binding, Cause, Change, Connection, Gate, Minute, State, Sweep
 from sync.models.clock import now
+from sync.monitoring import board as boards
 from sync.monitoring.rollup import roll_up
 from tests.servers.redis import RedisServer
 
@@ -159,6 +161,13 @@ def test_silence_is_told_of_workers_beat_and_sweep(
     assert [each["text"] for each in ask()["attention"]] == ["Beat is silent: retries wait for the next save."]
 
 
+def test_where_the_engine_is_off_that_is_what_is_said(ask: Ask, connection: Connection, settings: Any) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "enabled": False}
+    assert [each["text"] for each in ask()["attention"]] == [
+        "Switched off by CRUDSYNC['enabled']: nothing is captured or sent."
+    ]
+
+
 def test_of_many_sentences_the_worst_come_first_and_the_rest_is_counted(ask: Ask, connection: Connection) -> None:
     alive()
     for number in range(20):
@@ -220,6 +229,40 @@ def test_a_limit_in_use_is_shown_while_redis_answers(
 
 def test_without_redis_the_rest_is_shown(ask: Ask, connection: Connection) -> None:
     assert ask()["connections"][0]["buckets"] == []
+
+
+def test_a_count_that_took_long_is_told_again_for_a_while_and_a_pause_is_seen_at_once(
+    ask: Ask, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bind(connection, State.RETRYING, age_s=300)
+    assert ask()["panel"]["retrying"] == 1
+    bind(connection, State.RETRYING, age_s=300)
+    assert ask()["panel"]["retrying"] == 2
+    monkeypatch.setattr(boards, "DEAR_S", -1.0)
+    monkeypatch.setattr(boards, "SPARED", 1e9)
+    assert ask()["panel"]["retrying"] == 2
+    bind(connection, State.RETRYING, age_s=300)
+    Connection.objects.update(paused=True)
+    told = ask()
+    assert told["panel"]["retrying"] == 2
+    assert told["connections"][0]["state"] == "paused"
+    boards._counts.clear()
+    assert ask()["panel"]["retrying"] == 3
+
+
+def test_without_a_database_it_says_so_and_mails_nobody(
+    user: User, connection: Connection, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    browser = user("view_connection")
+
+    def away(*args: Any, **options: Any) -> None:
+        raise OperationalError("database is locked, says host db-7")
+
+    monkeypatch.setattr(boards, "heaps", away)
+    answer = browser.get(DATA)
+    assert (answer.status_code, answer.json()) == (503, {"error": "The database does not answer."})
+    assert [each.name for each in caplog.records if each.levelname in ("WARNING", "ERROR")] == ["crudsync.dashboard"]
+    assert "db-7" not in caplog.text
 
 
 def test_what_happened_is_read_once_for_each_roll_up(user: User, connection: Connection, minute: dt.datetime) -> None:

@@ -86,6 +86,13 @@ def test_where_nothing_runs_it_names_all_of_it_and_calls_nobody(connection: Conn
     assert {each["subject"] for each in told.findings if each["area"] == "connection"} == {"shop/default"}
 
 
+def test_an_engine_that_is_off_is_named_and_no_sweep_is_missed(connection: Connection, settings: Any) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "enabled": False}
+    told = examine("--json", "--offline")
+    assert "CRUDSYNC['enabled'] is False: nothing is captured or sent." in told.sentences("settings")
+    assert told.levels("beat") == {"skipped"}
+
+
 def test_as_text_each_finding_is_a_line_with_its_hint_below(connection: Connection) -> None:
     lines = examine("--offline").text.splitlines()
     place = next(place for place, line in enumerate(lines) if line.startswith("error   redis: Redis does not answer"))

@@ -59,12 +59,24 @@ def test_it_tells_why_and_since_when_and_what_to_do(row: Binding, run: Run) -> N
     assert lines[0] == "shop.product 7: held under shop/default"
     assert lines[1].startswith("there is no such row (any more); told at ")
     assert "shop/default · product 7 · remote id r-7" in lines
+    assert (
+        "held: The last change is not at shop yet: 422: too dear. "
+        "It is held until somebody edits it, or pushes it again."
+    ) in lines
     assert "why: refused. The remote refused it as it is." in lines
-    assert "said: the remote answered 422: too dear" in lines
+    assert not any(line.startswith("said: ") for line in lines)  # the sentence has it
     assert any(line.startswith("unsent for 3 min, since ") and "3 failed attempts" in line for line in lines)
     assert "taken in 2 times, last by anna (price import)" in lines
     assert "next: Nothing by itself: it is held until somebody edits the row, or replays it." in lines
     assert f"/admin/crudsync/binding/{row.pk}/change/" in lines
+
+
+def test_an_answer_of_which_the_sentence_has_a_part_is_told_in_full(row: Binding, run: Run) -> None:
+    answer = 'the remote answered 422: {"errors":{"price":["must be below 1000"]}}'
+    Binding.objects.filter(pk=row.pk).update(detail=answer)
+    text = run("crudsync_explain", "shop.Product", "7")
+    assert "the remote refused “price” (422: must be below 1000). It is held until" in text
+    assert f"said: {answer}" in text
 
 
 def test_attempts_are_told_newest_first_and_nothing_twice(row: Binding, run: Run) -> None:

@@ -51,6 +51,17 @@ def alive(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         Sweep.objects.update_or_create(name=name, defaults={"at": now()})
 
 
+def test_an_engine_that_is_off_fails_nothing_and_calls_nobody(
+    client: Client, alive: None, account: Connection, settings: Any
+) -> None:
+    Sweep.objects.all().delete()
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "enabled": False}
+    answer = client.get("/health", headers=TOKEN)
+    assert (answer.status_code, answer.json()["beat"]["status"]) == (200, "unused")
+    told = answer.json()["connections"]["shop/default"]
+    assert (told["status"], told["response_time_ms"]) == ("unused", None)
+
+
 def test_alive_asks_nothing_of_anybody(client: Client, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         answer = client.get("/livez")

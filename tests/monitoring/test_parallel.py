@@ -55,6 +55,21 @@ def test_nobody_waits_for_one_that_hangs_and_it_holds_one_thread(gate: threading
     assert first.wait(until(LONG_S))
 
 
+def test_a_process_without_threads_says_so_and_asks_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    crew = Crew()
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Thread, "start", refuse)
+        job = crew.start({"it": lambda: 7})["it"]
+    assert job.wait(until(0))
+    assert isinstance(job.error, RuntimeError)
+    again = crew.start({"it": lambda: 7})["it"]
+    assert again.wait(until(LONG_S))
+    assert again.answer == 7
+
+
 def test_one_that_has_answered_is_asked_anew() -> None:
     crew = Crew()
     asked: list[int] = []

@@ -106,6 +106,20 @@ def test_what_ends_later_is_counted_again_however_long_it_took(attempt: Noted, m
     assert (row(early).open, row(early).succeeded, row(early).calls) == (0, 1, 1)
 
 
+def test_what_never_ends_keeps_nothing_else_from_being_counted_again(attempt: Noted, minute: dt.datetime) -> None:
+    under_way = [attempt(minute - dt.timedelta(minutes=back), status="started") for back in range(5, 25)]
+    rolled_until(minute - dt.timedelta(minutes=25))
+    roll_up()
+    assert Minute.objects.filter(open=1).count() == 20
+    Operation.objects.filter(pk__in=[one.pk for one in under_way[15:]]).update(status="succeeded")
+    for _ in range(200):  # others have their turn by chance
+        roll_up()
+        if Minute.objects.filter(open=1).count() == 15:
+            break
+    assert Minute.objects.filter(open=1).count() == 15
+    assert Minute.objects.filter(succeeded=1).count() == 5
+
+
 def test_what_was_under_way_and_is_gone_is_open_no_longer(attempt: Noted, minute: dt.datetime) -> None:
     early = minute - dt.timedelta(hours=3)
     gone = attempt(early, status="started")

@@ -17,6 +17,7 @@ from sync.models import Binding, Cause, Change, Connection, Gate, Operation, Sta
 from sync.monitoring import account as accounts
 from sync.monitoring.account import Account
 from sync.monitoring.story import RECENT, named, story
+from sync.monitoring.verdict import verdict
 from sync.types import Wanted
 from tests.monitoring.told import _swept, _uncaptured, attempt, bind, category, connection, products
 from tests.servers.redis import RedisServer
@@ -315,7 +316,15 @@ def test_what_was_asked_and_what_is_unknown_is_told_as_it_is(bind: Bind) -> None
     bind(wanted=Wanted.VERIFY, ignored="known to shop (anna)")
     assert (only().wanted, only().ignored, only().well) == ("verify", "known to shop (anna)", True)
     Binding.objects.update(wanted=9, state="new_state")
-    assert (only().wanted, only().standing) == ("9", "")
+    assert only().wanted == "9"
+    assert only().standing.startswith("Its state is “new_state”, which this version does not know")
+
+
+def test_it_is_told_by_the_sentence_of_the_pages(bind: Bind) -> None:
+    row = bind(state=State.HELD, code="refused", detail="the remote answered 422: too dear", due_at=None)
+    said = verdict(row, row.connection, None, now=timezone.now())
+    assert (only().standing, only().tone) == (said.sentence, "bad")
+    assert "too dear" in only().standing
 
 
 def test_the_number_of_queries_does_not_grow_with_what_there_is(bind: Bind, attempt: Attempt) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,12 @@ from django.template import Context, Template
 from django.utils import timezone
 
 from examples.shop.models import Category
-from sync import capture, registry
+from sync import capture
 from sync.models import Binding, Change, Connection, State
 from sync.monitoring.statuses import read_statuses, statuses_of
+from tests.shop_rows import bind, connection
+
+__all__ = ["bind", "connection"]
 
 pytestmark = pytest.mark.django_db
 
@@ -24,15 +28,6 @@ LIST = """{% load crudsync %}{% sync_css %}{% sync_statuses rows %}
 def rows() -> list[Category]:
     with capture.disabled():
         return [Category.objects.create(name=f"n{n}", slug=f"s{n}") for n in range(3)]
-
-
-@pytest.fixture
-def bind() -> Callable[..., Binding]:
-    def bound(row: Category, **values: Any) -> Binding:
-        given = {"connection": registry.connection("shop"), "state": State.SYNCED, **values}
-        return Binding.objects.create(object_type="category", object_id=str(row.pk), model="shop.category", **given)
-
-    return bound
 
 
 def rendered(text: str, **context: Any) -> str:
@@ -87,6 +82,15 @@ def test_a_sentence_says_what_became_of_it_and_is_escaped(rows: list[Category], 
     text = rendered("{% load crudsync %}{% sync_sentence row %}", row=rows[0])
     assert text.startswith("Not at shop yet: &lt;b&gt;no&lt;/b&gt;.")
     assert rendered("{% load crudsync %}{% sync_sentence row %}", row=rows[1]) == ""
+
+
+def test_waits_are_told_by_the_database_s_clock(
+    rows: list[Category], bind: Callable[..., Binding], time_machine: Any
+) -> None:
+    at = timezone.now()
+    bind(rows[0], state=State.PENDING, due_at=at, dirty_since=at)
+    time_machine.move_to(at + dt.timedelta(hours=1))
+    assert "A worker takes it up now." in rendered("{% load crudsync %}{% sync_sentence row %}", row=rows[0])
 
 
 def test_models_may_be_mixed_and_need_not_be_registered(rows: list[Category]) -> None:

@@ -23,18 +23,11 @@ from sync.testing import Delivered, Remote, SandboxServer, redirected
 from sync.testing.plugin import captured, deliver, sandbox, sandbox_options  # noqa: F401 - fixtures
 from sync.types import RateLimit
 from tests.servers.redis import RedisServer
+from tests.shop_there import product  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.django_db
 
 Deliver = Callable[..., Delivered]
-
-
-@pytest.fixture
-def product(sandbox: Remote, deliver: Deliver) -> Product:
-    category = Category.objects.create(name="Tools", slug="tools")
-    made = Product.objects.create(category=category, name="Saw", sku="saw-1", price=Decimal("9.50"))
-    deliver()
-    return made
 
 
 def bound(instance: Any, object_type: str = "product") -> Binding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,18 +22,11 @@ from sync.resync.linking import Follows, binding_of, follows, holder_of
 from sync.testing import Delivered, Remote
 from sync.testing.plugin import captured, deliver, sandbox, sandbox_options  # noqa: F401 - fixtures
 from sync.types import Wanted
+from tests.shop_there import product  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.django_db
 
 Deliver = Callable[..., Delivered]
-
-
-@pytest.fixture
-def product(sandbox: Remote, deliver: Deliver) -> Product:
-    category = Category.objects.create(name="Tools", slug="tools")
-    made = Product.objects.create(category=category, name="Saw", sku="saw-1", price=Decimal("9.50"))
-    deliver()
-    return made
 
 
 def bound(instance: Any, object_type: str = "product") -> Binding:

@@ -287,6 +287,16 @@ def test_options_and_head_are_served(client):
     assert int(answer.headers["Content-Length"]) > 10
 
 
+def test_it_describes_its_fields_where_they_are_named(start):
+    client = start(fields={"name": "string", "price": "decimal"}, required=["name"], updated_field="")
+    answer = client("OPTIONS", "/products")
+    assert (answer.status_code, answer.headers["Allow"]) == (200, "GET, POST")
+    told = answer.json()["actions"]["POST"]
+    assert told["name"] == {"type": "string", "required": True, "read_only": False}
+    assert {name for name, each in told.items() if each["read_only"]} == {"id", "created_at"}
+    assert client("OPTIONS", "/products/1").status_code == 204
+
+
 def test_a_missing_trailing_slash_is_redirected_where_that_is_asked_for(start):
     client = start(trailing_slash="redirect")
     answer = client("POST", "/products?x=1", {"name": "Lamp"})

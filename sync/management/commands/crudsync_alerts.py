@@ -6,14 +6,16 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from sync.exceptions import ConfigurationError
+from sync.exceptions import CrudSyncError
+from sync.management.choose import failed
+from sync.management.quiet import JsonCommand
 from sync.monitoring import alerts
 from sync.monitoring.alerts.channels import channels
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Evaluate once and send what is due, as beat does each minute; or try the channels."""
 
     help = "Look at every alert rule once and send what messages are due; with --test send a test message instead."
@@ -28,12 +30,15 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Do one of the three."""
-        if options["rules"]:
-            self._rules(as_json=options["json"])
-        elif options["test"] is not None:
-            self._test(options["test"])
-        else:
-            self._evaluate(as_json=options["json"])
+        try:
+            if options["rules"]:
+                self._rules(as_json=options["json"])
+            elif options["test"] is not None:
+                self._test(options["test"], as_json=options["json"])
+            else:
+                self._evaluate(as_json=options["json"])
+        except CrudSyncError as error:
+            raise failed(error) from error
 
     def _evaluate(self, *, as_json: bool) -> None:
         found = alerts.evaluate(at_once=True) or alerts.Evaluation()
@@ -54,22 +59,21 @@ class Command(BaseCommand):
                 f"{sent.messages} messages sent, {sent.failed} notices failed"
             )
 
-    def _test(self, names: list[str]) -> None:
-        try:
-            known = channels()
-        except ConfigurationError as error:
-            raise CommandError(str(error)) from error
+    def _test(self, names: list[str], *, as_json: bool) -> None:
+        known = channels()
         if not known:
             raise CommandError("there are no channels: set CRUDSYNC['alert_channels']")
         if strange := sorted(set(names) - set(known)):
             raise CommandError(f"there is no channel {strange[0]!r}; there are: {', '.join(known)}")
-        failed = 0
-        for name in names or known:
-            why = alerts.send_test(name)
-            failed += bool(why)
-            self.stdout.write(f"{name}: {why or 'sent'}")
-        if failed:
-            raise CommandError(f"{failed} of {len(names or known)} channels failed")
+        told = {name: alerts.send_test(name) for name in names or known}
+        if as_json:
+            self.stdout.write(
+                json.dumps({"sent": [name for name, why in told.items() if not why], "failed": _why(told)})
+            )
+        else:
+            self.stdout.write("\n".join(f"{name}: {why or 'sent'}" for name, why in told.items()))
+        if why := _why(told):
+            raise CommandError(f"{len(why)} of {len(told)} channels failed")
 
     def _rules(self, *, as_json: bool) -> None:
         rows = [
@@ -89,3 +93,7 @@ class Command(BaseCommand):
         for row in rows:
             where = f", connection {row['connection_id']}" if row["connection_id"] else ""
             self.stdout.write(f"{row['name']}: {row['kind']} from {row['threshold']:g} for {row['for_s']:g} s{where}")
+
+
+def _why(told: dict[str, str]) -> dict[str, str]:
+    return {name: why for name, why in told.items() if why}

@@ -7,7 +7,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from sync import capture, registry
 from sync.exceptions import CrudSyncError
@@ -15,6 +15,7 @@ from sync.management.choose import failed
 from sync.management.following import follow, left
 from sync.management.moments import span, when
 from sync.management.progress import Bar
+from sync.management.quiet import JsonCommand
 from sync.models import Backfill, Connection, Phase
 from sync.models.clock import now
 from sync.models.database import alias
@@ -25,7 +26,7 @@ from sync.resync.targets import connections
 DEEDS = ("pause", "resume", "status")
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Ask, in the bulk lane, for every row that nobody has asked for yet. It keeps its place."""
 
     help = (

@@ -10,15 +10,15 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from sync.exceptions import CrudSyncError
 from sync.management.choose import connections, failed
-from sync.management.quiet import quiet
+from sync.management.quiet import JsonCommand, quiet
 from sync.monitoring.doctor import Finding, Level, examine, exit_code
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Look at everything that delivery needs. Exits 2 where something does not work."""
 
     help = (

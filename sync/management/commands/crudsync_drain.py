@@ -8,12 +8,13 @@ import threading
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from sync.drain import Report, drain
 from sync.exceptions import CrudSyncError
 from sync.management.choose import connections, failed
 from sync.management.following import left
+from sync.management.quiet import JsonCommand
 from sync.models import Connection
 from sync.monitoring.arrival import arrival
 
@@ -25,7 +26,7 @@ WHY = {
 }
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Send what is due, here and now, as a worker would."""
 
     help = "Send what is due, here and now, as a worker would: one pass over each connection."

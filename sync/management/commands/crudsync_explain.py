@@ -8,19 +8,19 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sync.exceptions import CrudSyncError
 from sync.management.choose import connections, failed
-from sync.management.quiet import quiet
+from sync.management.quiet import JsonCommand, quiet
 from sync.management.telling import told
 from sync.models import Binding
 from sync.models.database import alias
 from sync.monitoring.story import Story, named, story
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Tell one row's story. Exits 1 where nothing is known of it."""
 
     help = (

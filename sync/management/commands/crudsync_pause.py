@@ -6,15 +6,14 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from sync import capture
 from sync.exceptions import CrudSyncError
 from sync.management.choose import connections, failed
+from sync.management.quiet import JsonCommand
 from sync.resync.pausing import pause, resume
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Pause connections, or resume them. Changes are taken in all the while."""
 
     help = (

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -21,6 +21,7 @@ from sync.exceptions import CrudSyncError
 from sync.management.choose import connections, failed
 from sync.management.following import follow
 from sync.management.progress import Bar
+from sync.management.quiet import JsonCommand
 from sync.models import Binding, Cause
 from sync.models.database import alias
 from sync.monitoring.standing import shown
@@ -28,7 +29,7 @@ from sync.monitoring.standing import shown
 CHOICES = ("cause", "binding", "integrator", "connection", "object_type", "code", "status", "field", "since")
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Ask for dead letters again as they are today; workers send them, behind everything else."""
 
     help = (
@@ -58,7 +59,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="", help="shown in the history, or beside what is ignored")
         parser.add_argument("--actor", default="", help="shown likewise")
         parser.add_argument("--dry-run", action="store_true", help="only count")
-        parser.add_argument("--json", action="store_true", help="one JSON object")
+        parser.add_argument("--json", action="store_true", help="one JSON object; with --watch more, one a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do one of the five."""

@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import Model, QuerySet
 
 from sync import registry
@@ -14,13 +14,14 @@ from sync.exceptions import CrudSyncError, UnknownObjectType
 from sync.management.choose import failed, rows_of
 from sync.management.following import follow
 from sync.management.progress import Bar
+from sync.management.quiet import JsonCommand
 from sync.models import Connection
 from sync.registry import model_label
 from sync.resync import resync, targets
 from sync.types import Wanted
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Ask for objects to be sent again, whole; workers do it."""
 
     help = (

@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sync.exceptions import ConfigurationError, CrudSyncError
@@ -18,7 +18,7 @@ from sync.integrators.options import effective
 from sync.management.choose import connections, failed
 from sync.management.moments import clock
 from sync.management.progress import Screen, repeat
-from sync.management.quiet import quiet
+from sync.management.quiet import JsonCommand, quiet
 from sync.management.stating import SPAN_MIN, measured, stated
 from sync.models import Connection
 from sync.models.clock import now
@@ -29,7 +29,7 @@ from sync.monitoring.standing import report
 EVERY_S = 2.0
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Show every connection: whether it sends, what waits, what is stuck. Exits 1 where a person is needed."""
 
     help = (

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
 from sync.capture.triggers import installation, wanted
 from sync.capture.triggers.installation import INSTALLED, Standing
+from sync.management.quiet import JsonCommand
 
 ACTIONS = ("status", "install", "uninstall")
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Install, show and remove the triggers of object types with ``capture="trigger"``."""
 
     help = (

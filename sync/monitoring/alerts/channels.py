@@ -23,6 +23,7 @@ from sync.types import Request, Verb
 TIMEOUT_S = 10.0
 CONNECT_S = 3.0
 MAX_ANSWER = 64 * 1024
+LONGEST_NAME = 50
 SIGNATURE = "X-Crudsync-Signature"
 
 
@@ -117,18 +118,27 @@ def channels() -> dict[str, Channel]:
         ConfigurationError: one of them is wrong.
     """
     given: Mapping[str, Any] = conf.current().alert_channels  # a person wrote it: the values may be anything
-    return {name: channel(name, dict(told) if isinstance(told, Mapping) else {}) for name, told in given.items()}
+    return {name: channel(name, told) for name, told in given.items()}
 
 
-def channel(name: str, given: Mapping[str, Any]) -> Channel:
+def names() -> list[str]:
+    """Return the names under which messages can be kept: of wrong channels, too, since these may be mended."""
+    return [name for name in conf.current().alert_channels if _is_name(name)]
+
+
+def channel(name: str, given: Any) -> Channel:
     """Return one channel by its settings.
 
     Raises:
         ConfigurationError: ``bad_channel``: no such kind, or something is missing, unknown or no text.
     """
-    if given.get("kind") not in KINDS:
+    if not _is_name(name):
+        raise _wrong(name, f"its name is a text of 1 to {LONGEST_NAME} characters")
+    given = given if isinstance(given, Mapping) else {}
+    kind = given.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
         raise _wrong(name, f"kind must be one of {', '.join(KINDS)}")
-    cls, needed, possible = KINDS[given["kind"]]
+    cls, needed, possible = KINDS[kind]
     told = {key: value for key, value in given.items() if key != "kind"}
     if strange := sorted(set(told) - {*needed, *possible}):
         raise _wrong(name, f"there is no {strange[0]!r}")
@@ -136,11 +146,15 @@ def channel(name: str, given: Mapping[str, Any]) -> Channel:
         raise _wrong(name, f"{missing[0]!r} is missing")
     if cls is Email:
         to = told["to"]
-        told["to"] = (to,) if isinstance(to, str) else tuple(to)
+        told["to"] = tuple(to) if isinstance(to, list | tuple | set) else (to,)
     if not all(isinstance(text, str) for value in told.values() for text in _texts(value)):
         raise _wrong(name, "all values are texts")
     made: Channel = cls(**told)
     return made
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME
 
 
 def _texts(value: Any) -> tuple[Any, ...]:

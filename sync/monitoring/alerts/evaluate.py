@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import F, Q
+
 from sync import conf, signals
 from sync.models import Incident, Sweep
 from sync.models.clock import now
-from sync.models.database import alias, in_transaction
+from sync.models.database import alias, briefly, in_transaction
 from sync.monitoring.alerts import notices
 from sync.monitoring.alerts.incidents import Judged, judge
 from sync.monitoring.alerts.readings import Reading, readings
@@ -81,11 +83,16 @@ def _won(using: str, *, at_once: bool) -> bool:
     if made or at_once:
         Sweep.objects.using(using).filter(name=NAME).update(at=at)
         return True
-    last = Sweep.objects.using(using).filter(name=NAME, at__lte=at - dt.timedelta(seconds=APART_S))
+    apart = dt.timedelta(seconds=APART_S)
+    ahead = Q(at__gte=at + apart)  # the database's clock was put back, or another server took over
+    last = Sweep.objects.using(using).filter(Q(at__lte=at - apart) | ahead, name=NAME)
     return bool(last.update(at=at))
 
 
 def _written(found: Sequence[Reading], at: dt.datetime, using: str) -> Judged:
+    """Judge what was seen. Nobody else does meanwhile: an incident that two had ended would be told of twice."""
+    briefly(using)
+    Sweep.objects.using(using).filter(name=NAME).update(at=F("at"))  # a lock, and SQLite's one writer is us
     judged = judge(Incident.objects.using(using).filter(live__isnull=False).order_by("pk"), found, at)
     for row in judged.dropped:
         if row.pk is not None:

@@ -56,6 +56,8 @@ def judge(live: Iterable[Incident], readings: Sequence[Reading], at: dt.datetime
     idle = any(one.rule.of_system and one.rule.breached(one.value) for one in readings)
     for reading in readings:
         holder = holders.get(reading.slot)
+        if reading.blind:
+            continue
         if holder is not None:
             _note(holder, reading, at)
         elif reading.rule.breached(reading.value) and not (idle and reading.rule.kind in FOLLOWS):
@@ -122,10 +124,13 @@ def _note(incident: Incident, reading: Reading, at: dt.datetime) -> None:
 
 
 def _forget(incident: Incident, seen: set[str], at: dt.datetime) -> None:
-    """A rule that is no more in force, or a connection that is gone, has recovered."""
+    """A rule that is no more in force, or a connection that is gone, has recovered.
+
+    Not at once: while a new version is rolled out, one worker knows what another does not.
+    """
     for slot, reason in incident.reasons.items():
         if slot not in seen:
-            reason |= {"breached": False, "quiet_s": 0.0, "clear_since": reason.get("clear_since") or at.isoformat()}
+            reason |= {"breached": False, "clear_since": reason.get("clear_since") or at.isoformat()}
 
 
 def _judge(incident: Incident, at: dt.datetime, judged: Judged) -> None:

@@ -6,9 +6,12 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import connections
+from django.db.models import Exists, OuterRef, Q
 
+from sync import conf
 from sync.connectors import classify
 from sync.exceptions import ConfigurationError
 from sync.models import Incident, Notice
@@ -46,12 +49,23 @@ def queue(incident: Incident, event: str, using: str) -> None:
 
     An incident that recovers is told of where its beginning was, or is still to be.
     """
-    names = list(_known())
-    wanted = [name for name in names if not incident.channels or name in incident.channels]
+    wanted = _told_of(incident, using) if event == words.RESOLVED else _to_tell(incident)
     number = Notice.objects.using(using).filter(incident=incident, event=event).values("number").distinct().count() + 1
     at = now(using)
     rows = [Notice(incident=incident, event=event, number=number, channel=name, due_at=at) for name in wanted]
     Notice.objects.using(using).bulk_create(rows, ignore_conflicts=True)
+
+
+def _to_tell(incident: Incident) -> list[str]:
+    """Its channels; where the settings know none of these any more, all there are: else nobody would hear of it."""
+    known = channels.names()
+    return [name for name in known if name in incident.channels] or known
+
+
+def _told_of(incident: Incident, using: str) -> list[str]:
+    begun = Notice.objects.using(using).filter(incident=incident, event=words.FIRING)
+    told = set(begun.values_list("channel", flat=True))
+    return [name for name in channels.names() if name in told]
 
 
 def deliver() -> Delivered:
@@ -61,34 +75,36 @@ def deliver() -> Delivered:
     sent = failed = 0
     due = Notice.objects.using(using).filter(due_at__lte=now(using))
     for name in due.order_by().values_list("channel", flat=True).distinct():
-        notices = in_transaction(lambda name=name: _claimed(name, using), using)  # type: ignore[misc]
-        if not notices:
-            continue
-        error = _sent(name, known.get(name), notices)
-        _settle(notices, error, using)
-        sent, failed = sent + (not error), failed + (len(notices) if error else 0)
+        error = ""
+        while not error and (notices := in_transaction(partial(_claimed, name, using), using)):
+            error = _sent(name, known.get(name), notices)
+            _settle(notices, error, using)
+            sent, failed = sent + (not error), failed + (len(notices) if error else 0)
     return Delivered(messages=sent, failed=failed)
 
 
 def send_test(name: str) -> str:
     """Send a test message on a channel, and return why it was not sent; empty where it was."""
-    return _attempt(name, _known(strict=True)[name], words.trial())
+    return _attempt(name, channels.channels()[name], words.trial())
 
 
-def _known(*, strict: bool = False) -> dict[str, Channel]:
-    try:
-        return channels.channels()
-    except ConfigurationError as error:
-        if strict:
-            raise
-        logger.error("%s", error.message)  # noqa: TRY400 - the sentence says it all
-        return {}
+def _known() -> dict[str, Channel]:
+    """The channels that can be: a wrong one takes none of the others with it."""
+    found: dict[str, Channel] = {}
+    for name, given in conf.current().alert_channels.items():
+        try:
+            found[name] = channels.channel(name, given)
+        except ConfigurationError as error:
+            logger.error("%s", error.message)  # noqa: TRY400 - the sentence says it all
+    return found
 
 
 def _claimed(name: str, using: str) -> list[Notice]:
     """Take what is due on a channel, the oldest first; a recovery waits for the message of its beginning."""
     at = now(using)
-    rows = Notice.objects.using(using).filter(channel=name, due_at__lte=at).order_by("pk")
+    notices = Notice.objects.using(using).filter(channel=name)
+    begins = notices.filter(incident=OuterRef("incident"), event=words.FIRING, due_at__isnull=False)
+    rows = notices.filter(~Q(event=words.RESOLVED) | ~Exists(begins), due_at__lte=at).order_by("pk")
     features = connections[using].features
     if features.has_select_for_update:
         rows = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
@@ -118,11 +134,12 @@ def _attempt(name: str, channel: Channel, message: channels.Message) -> str:
 
 
 def _settle(notices: Sequence[Notice], error: str, using: str) -> None:
+    """Record how it went; what somebody else has sent since our lease ended stays sent."""
     at = now(using)
     for row in notices:
         tries = row.tries + 1
         again_s = WAITS_S[min(tries - 1, len(WAITS_S) - 1)]
         due_at = at + dt.timedelta(seconds=again_s) if error and tries < TRIES else None
-        Notice.objects.using(using).filter(pk=row.pk).update(
-            tries=tries, due_at=due_at, sent_at=None if error else at, error=error
-        )
+        mine = Notice.objects.using(using).filter(pk=row.pk)
+        mine = mine.filter(tries=row.tries, sent_at=None) if error else mine
+        mine.update(tries=tries, due_at=due_at, sent_at=None if error else at, error=error)

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 
 from sync import conf
 from sync.models import Connection, RuleKind
+from sync.monitoring import rollup
 from sync.monitoring.alerts.rules import Rule, for_connection
 from sync.monitoring.figures import Figures, figures
 from sync.monitoring.gauges import ConnectionGauges, Gauges, gauges
 from sync.monitoring.pulse import pulse
+from sync.secrets import hushed
 
 BEFORE_DAYS = (1, 2, 3, 7, 14, 21)
 """The same hour of these days is what is usual."""
@@ -20,15 +22,24 @@ BEFORE_DAYS = (1, 2, 3, 7, 14, 21)
 ENOUGH = 3
 """So many of them must have seen calls."""
 
+BEHIND_S = 180.0
+"""Minutes that are counted so much later, as after a gap that is being caught up on, say nothing of now."""
+
+OF_MINUTES = frozenset({RuleKind.FAILURE_SHARE, RuleKind.DEVIATION})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a rule sees; ``connection`` is None for the whole, ``value`` None where there is nothing to measure."""
+    """What a rule sees; ``connection`` is None for the whole, ``value`` None where there is nothing to measure.
+
+    ``blind``: what it measures was not counted yet, so that nothing follows from it.
+    """
 
     rule: Rule
     connection: Connection | None
     value: float | None
     detail: str = ""
+    blind: bool = False
 
     @property
     def slot(self) -> str:
@@ -52,6 +63,11 @@ class Seen:
             self._spans[key] = figures(until - dt.timedelta(seconds=window_s), until)
         return self._spans[key]
 
+    @property
+    def counted(self) -> bool:
+        """Whether the minutes up to now are counted: where they are not, few calls say nothing."""
+        return self.gauges.ran_s.get(rollup.NAME, 0.0) < BEHIND_S
+
 
 def readings(rules: Iterable[Rule]) -> list[Reading]:
     """Return what each rule sees now."""
@@ -60,10 +76,16 @@ def readings(rules: Iterable[Rule]) -> list[Reading]:
     seen = Seen(gauges(), pulse().working if alive else True)
     found = [_of_system(rule, seen) for rule in rules if rule.of_system]
     for standing in seen.gauges.standings:
-        for rule in for_connection(rules, standing.connection.pk):
-            value, detail = MEASURES[rule.kind](rule, standing, seen)
-            found.append(Reading(rule=rule, connection=standing.connection, value=value, detail=detail))
+        ours = for_connection(rules, standing.connection.pk)
+        found.extend(_of_connection(rule, standing, seen) for rule in ours)
     return found
+
+
+def _of_connection(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Reading:
+    if rule.kind in OF_MINUTES and not seen.counted:
+        return Reading(rule=rule, connection=standing.connection, value=None, blind=True)
+    value, detail = MEASURES[rule.kind](rule, standing, seen)
+    return Reading(rule=rule, connection=standing.connection, value=value, detail=detail)
 
 
 def _of_system(rule: Rule, seen: Seen) -> Reading:
@@ -104,7 +126,8 @@ def _dead_letters(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measure
 
 def _paused(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # noqa: ARG001 - as above
     row = standing.connection
-    return (1.0, f"paused: {row.paused_reason}" if row.paused_reason else "paused") if row.paused else (None, "")
+    said = hushed(row.paused_reason)  # somebody typed it
+    return (1.0, f"paused: {said}" if said else "paused") if row.paused else (None, "")
 
 
 def _gate_shut(rule: Rule, standing: ConnectionGauges, seen: Seen) -> Measured:  # noqa: ARG001 - as above

@@ -53,7 +53,7 @@ class Rule:
 SHIPPED: tuple[Rule, ...] = (
     Rule(name="oldest_unsent", kind=RuleKind.OLDEST_UNSENT, threshold=900.0, for_s=60.0),
     Rule(name="failure_share", kind=RuleKind.FAILURE_SHARE, threshold=0.5, recovery=0.2, for_s=120.0, least=20),
-    Rule(name="dead_letters", kind=RuleKind.DEAD_LETTERS, threshold=1.0, recovery=0.0, for_s=0.0, quiet_s=0.0),
+    Rule(name="dead_letters", kind=RuleKind.DEAD_LETTERS, threshold=1.0, recovery=0.0, for_s=0.0),
     Rule(name="paused", kind=RuleKind.PAUSED, for_s=4 * 3600.0, quiet_s=0.0),
     Rule(name="gate_shut", kind=RuleKind.GATE_SHUT, for_s=300.0),
     Rule(name="deviation", kind=RuleKind.DEVIATION, threshold=5.0, for_s=900.0, window_s=3600.0, least=100),

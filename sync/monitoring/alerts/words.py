@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def message(notices: Sequence[Notice]) -> Message:
     if more:
         subject += f" (and {len(more)} more)"
     return Message(
-        id=f"crudsync-{'-'.join(str(one.pk) for one in notices[:5])}",
+        id=_id(notices),
         subject=subject.replace("\n", " ").replace("\r", " ")[:250],
         text="\n\n".join(_told(one) for one in notices),
         events=[event(one.incident, one.event) for one in notices],
@@ -70,6 +71,12 @@ def url(incident: Incident) -> str:
         return f"{site}{reverse('admin:crudsync_incident_change', args=[incident.pk])}" if site else ""
     except NoReverseMatch:  # the host has no admin
         return ""
+
+
+def _id(notices: Sequence[Notice]) -> str:
+    """The same for the same notices alone: whoever drops what was told before would drop what is new beside it."""
+    first, *more = (str(one.pk) for one in notices)
+    return f"crudsync-{first}" + (f"-{hashlib.sha256('-'.join(more).encode()).hexdigest()[:16]}" if more else "")
 
 
 def _told(notice: Notice) -> str:

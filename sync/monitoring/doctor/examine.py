@@ -10,7 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.core import checks
 
-from sync import registry
+from sync import conf, registry
 from sync.checks.messages import TAG
 from sync.exceptions import CrudSyncError, RateLimitExceeded
 from sync.models import Connection, Sweep
@@ -96,10 +96,19 @@ def _told(
     if not usable:
         yield skipped("connection", "Connections, keys and beat are looked at once the database is there and migrated.")
         return
-    yield from servers.beat(_swept_s(), _scheduled())
+    yield from _beat()
     connections = rows()
     yield from keys.findings(connections)
     yield from _connections(connections, timeout_s, offline=offline)
+
+
+def _beat() -> Iterator[Finding]:
+    if conf.current().enabled:
+        yield from servers.beat(_swept_s(), _scheduled())
+        return
+    hint = "Set it to True where this site is meant to send."
+    yield warned("settings", "CRUDSYNC['enabled'] is False: nothing is captured or sent.", hint)
+    yield skipped("beat", "Switched off: nobody sweeps.")
 
 
 def _clock(there: Any, redis: Any) -> Iterator[Finding]:

@@ -14,7 +14,8 @@ from sync.wake.fleet import Broker, Worker, version
 MANY = 1000
 FULL = 0.9
 MEGABYTE = 1024 * 1024
-TASKS = ("crudsync.drain", "crudsync.sweep", "crudsync.reconcile", "crudsync.prune")
+SCHEDULED = ("crudsync.sweep", "crudsync.roll_up", "crudsync.alerts", "crudsync.reconcile", "crudsync.prune")
+TASKS = ("crudsync.drain", *SCHEDULED)
 
 
 def redis(seen: Server | Exception) -> Iterator[Finding]:
@@ -83,7 +84,7 @@ def beat(swept_s: float | None, scheduled: Collection[str] | None) -> Iterator[F
     if scheduled is None:
         yield warned("beat", "There is no Celery app in this process: the schedule cannot be seen.")
         return
-    missing = [name for name in TASKS[1:] if name not in scheduled]
+    missing = [name for name in SCHEDULED if name not in scheduled]
     if missing:
         hint = "CELERY_BEAT_SCHEDULE |= schedule(), from tasks.schedule."
         yield warned("beat", f"The schedule has no entry for {', '.join(missing)}.", hint)

@@ -369,6 +369,7 @@
         held = !held;
         event.target.setAttribute("aria-pressed", String(held));
         clearTimeout(timer);
+        asked += 1; // an answer that is under way changes nothing any more
         if (held) {
             lamp("", words.paused);
         } else {

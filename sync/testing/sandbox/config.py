@@ -47,6 +47,7 @@ class Config:
         unique: fields (or ``a+b`` for several together) whose values may not repeat.
         invalid: field → values that get 422.
         required: fields that a create must carry.
+        fields: field → type, told to whoever asks by OPTIONS; others are taken all the same. Empty: nothing is told.
         envelope: ``data`` wraps objects as ``{"data": {…}}``, ``contacts[]`` as ``{"contacts": [{…}]}``.
         merge: PATCH replaces nested objects (``shallow``) or merges them (``deep``).
         create_status, update_status, delete_status: status of a success.
@@ -93,6 +94,7 @@ class Config:
     unique: tuple[str, ...] = ()
     invalid: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
     envelope: str = ""
     merge: str = "shallow"
     create_status: int = 201

@@ -15,12 +15,13 @@ from sync.testing.sandbox import limits, route
 from sync.testing.sandbox.auth import TOKEN_PATH, Auth
 from sync.testing.sandbox.bulk import Bulk
 from sync.testing.sandbox.config import Config
+from sync.testing.sandbox.describe import described
 from sync.testing.sandbox.entry import Entry
 from sync.testing.sandbox.journal import Journal
 from sync.testing.sandbox.keys import Keys
 from sync.testing.sandbox.limits import Limits, Verdict
 from sync.testing.sandbox.listing import Listing
-from sync.testing.sandbox.message import Effect, Refusal, Reply, Request, error
+from sync.testing.sandbox.message import Effect, Refusal, Reply, Request, error, json_reply
 from sync.testing.sandbox.objects import Objects
 from sync.testing.sandbox.route import Place
 from sync.testing.sandbox.rules import Rule, Rules
@@ -209,6 +210,8 @@ class SandboxRemote:
             return verb(request, place, config)
         allow = ("Allow", ", ".join(verbs))
         if request.method == "OPTIONS":
+            if config.fields and not place.id:
+                return Effect(reply=json_reply(described(place.collection, config), 200, allow))
             return Effect(reply=Reply(status=204, headers=(allow,)))
         refusal = Refusal(405, "method_not_allowed", f"{request.method} is not served here")
         return Effect(reply=refusal.reply(allow))

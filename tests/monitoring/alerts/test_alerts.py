@@ -1,17 +1,12 @@
-"""Rules, readings, incidents and messages together, on real rows."""
+"""Rules, readings and incidents together, on real rows."""
 
 from __future__ import annotations
 
 import datetime as dt
-import io
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import responses
 from django.core import mail
-from django.core.management import CommandError, call_command
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -22,58 +17,15 @@ from sync.models import AlertRule, Binding, Connection, Gate, Incident, Minute, 
 from sync.models.clock import now
 from sync.monitoring import rollup
 from sync.monitoring.alerts import deliver, evaluate, prune, rules
-from sync.monitoring.alerts.notices import TRIES
 from sync.monitoring.alerts.readings import readings
 from sync.monitoring.pulse import pings
 from sync.resync.pausing import pause, resume
 from tasks.alerting import alerts as task
+from tests.monitoring.alerts.world import _quiet_world, again, dead, hook, remove, together, told
+
+__all__ = ["_quiet_world", "hook"]
 
 pytestmark = pytest.mark.django_db
-
-HOOK = "https://hooks.test/own"
-
-
-@pytest.fixture(autouse=True)
-def _quiet_world(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two channels, a worker that answers, a sweep just now."""
-    settings.CRUDSYNC = {
-        **settings.CRUDSYNC,
-        "inline": True,
-        "alert_channels": {
-            "mail": {"kind": "email", "to": ["ops@example.test"]},
-            "hook": {"kind": "webhook", "url": HOOK},
-        },
-    }
-    monkeypatch.setattr(pings, "_ask", lambda: ("celery@here",))
-    pings.forget()
-    Sweep.objects.create(name="sweep", at=now())
-    yield
-    pings.forget()
-
-
-@pytest.fixture
-def hook() -> Iterator[Any]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.post(HOOK, status=204)
-        yield mock
-
-
-def dead(account: Connection, object_id: str = "1") -> Binding:
-    return Binding.objects.create(
-        connection=account, object_type="product", object_id=object_id, state=State.DEAD, code="refused"
-    )
-
-
-def told(hook: Any) -> list[tuple[str, str]]:
-    bodies = [json.loads(call.request.body) for call in hook.calls]
-    return [(event["event"], event["title"]) for body in bodies for event in body["events"]]
-
-
-def again() -> Any:
-    """Look once more, whenever the last look was, and send."""
-    found = evaluate(at_once=True)
-    deliver()
-    return found
 
 
 def test_an_incident_is_told_once_on_each_channel_and_so_is_its_end(account: Connection, hook: Any) -> None:
@@ -83,7 +35,7 @@ def test_an_incident_is_told_once_on_each_channel_and_so_is_its_end(account: Con
     title = "shop/default: one object is a dead letter"
     assert [one.subject for one in mail.outbox] == [f"[crudsync] alert: {title}"]
     assert told(hook) == [("firing", title)]
-    letter.delete()
+    remove(letter)
     for _ in range(3):
         again()
     assert [one.subject for one in mail.outbox][1:] == [f"[crudsync] recovered: {title}"]
@@ -110,88 +62,35 @@ def test_the_signal_is_sent_at_the_beginning_and_at_the_end(account: Connection)
     try:
         letter = dead(account)
         evaluate(at_once=True)
-        letter.delete()
+        remove(letter)
         evaluate(at_once=True)
     finally:
         alerted.disconnect(receive)
     assert heard == [("firing", "dead_letters"), ("resolved", "dead_letters")]
 
 
-def test_a_channel_that_fails_is_tried_again_and_holds_up_no_other(account: Connection) -> None:
-    dead(account)
-    with responses.RequestsMock() as mock:
-        mock.post(HOOK, status=500, body="a secret page")
-        again()
-    assert len(mail.outbox) == 1
-    notice = Notice.objects.get(channel="hook")
-    assert (notice.sent_at, notice.tries) == (None, 1)
-    assert notice.due_at is not None
-    assert notice.due_at > now()
-    assert "500" in notice.error
-    with responses.RequestsMock() as mock:
-        mock.post(HOOK, status=204)
-        Notice.objects.filter(pk=notice.pk).update(due_at=now())
-        assert deliver().messages == 1
-        assert told(mock) == [("firing", "shop/default: one object is a dead letter")]
-    notice.refresh_from_db()
-    assert notice.sent_at is not None
-    assert (notice.due_at, notice.error, notice.tries) == (None, "", 2)
-    assert len(mail.outbox) == 1
+@pytest.mark.django_db(transaction=True)
+def test_two_looks_at_once_tell_once(account: Connection, hook: Any) -> None:
+    letter = dead(account)
+    together(4, lambda: evaluate(at_once=True))
+    remove(letter)
+    together(4, lambda: evaluate(at_once=True))
+    assert [row.state for row in Incident.objects.all()] == ["resolved"]
+    assert sorted(Notice.objects.filter(channel="mail").values_list("event", flat=True)) == ["firing", "resolved"]
 
 
-def test_a_message_is_given_up_at_last(account: Connection) -> None:
-    dead(account)
-    evaluate(at_once=True)
-    Notice.objects.filter(channel="hook").update(tries=TRIES - 1)
-    with responses.RequestsMock() as mock:
-        mock.post(HOOK, status=500)
-        deliver()
-    assert Notice.objects.get(channel="hook").due_at is None
+def test_letters_that_are_replayed_and_fail_again_are_one_incident(account: Connection) -> None:
+    letter = dead(account)
+    for state in (State.DEAD, State.PENDING, State.DEAD, State.PENDING, State.DEAD):
+        Binding.objects.filter(pk=letter.pk).update(state=state, due_at=now() if state == State.PENDING else None)
+        evaluate(at_once=True)
+    assert Notice.objects.filter(channel="mail").count() == 1
 
 
-def test_many_at_once_are_one_message(account: Connection, hook: Any) -> None:
-    for number in range(5):
-        dead(Connection.objects.create(integrator="shop", name=f"account{number}"))
-    again()
-    assert len(mail.outbox) == len(hook.calls) == 1
-    assert len(told(hook)) == 5
-    assert mail.outbox[0].subject.endswith("(and 4 more)")
-
-
-def test_without_channels_incidents_are_kept_all_the_same(account: Connection, settings: Any) -> None:
-    settings.CRUDSYNC = {**settings.CRUDSYNC, "alert_channels": {}}
-    dead(account)
-    again()
-    assert Incident.objects.get().state == "open"
-    assert not Notice.objects.exists()
-
-
-def test_a_channel_that_is_gone_gives_its_messages_up_in_time(account: Connection, settings: Any, hook: Any) -> None:
-    dead(account)
-    evaluate(at_once=True)
-    settings.CRUDSYNC = {**settings.CRUDSYNC, "alert_channels": {"mail": {"kind": "email", "to": "ops@example.test"}}}
-    deliver()
-    assert Notice.objects.get(channel="hook").error == "there is no channel 'hook'"
-    assert len(mail.outbox) == 1
-
-
-def test_wrong_channels_end_no_evaluation(account: Connection, settings: Any, caplog: Any) -> None:
-    settings.CRUDSYNC = {**settings.CRUDSYNC, "alert_channels": {"x": {"kind": "pigeon"}}}
-    dead(account)
-    again()
-    assert Incident.objects.get().state == "open"
-    assert "kind must be one of" in caplog.text
-
-
-def test_a_link_leads_to_the_incident(account: Connection, settings: Any, hook: Any, admin_client: Client) -> None:
-    settings.CRUDSYNC = {**settings.CRUDSYNC, "site_url": "https://shop.example.test/"}
-    dead(account)
-    again()
-    path = reverse("admin:crudsync_incident_change", args=[Incident.objects.get().pk])
-    assert f"https://shop.example.test{path}" in mail.outbox[0].body
-    page = admin_client.get(path)
-    assert page.status_code == 200
-    assert "one object is a dead letter" in page.content.decode()
+def test_a_clock_that_was_put_back_stops_nobody(account: Connection) -> None:
+    Sweep.objects.update_or_create(name="alerts", defaults={"at": now() + dt.timedelta(hours=1)})
+    assert evaluate() is not None
+    assert evaluate() is None
 
 
 # --- what rules see --------------------------------------------------------------------------------------------------
@@ -250,6 +149,23 @@ def test_a_deviation_is_from_the_same_hour_of_days_before(account: Connection, c
     found = value("deviation")
     assert found is not None
     assert (found >= 5.0) is deviates
+
+
+def test_from_minutes_that_are_not_counted_yet_nothing_follows(account: Connection) -> None:
+    at = rollup.floor(now())
+    Minute.objects.create(connection=account, at=at, calls=40, failed=40)
+    again()
+    Incident.objects.update(state="open", opened_at=now())
+    Minute.objects.all().delete()
+    Sweep.objects.create(name="roll_up", at=now() - dt.timedelta(hours=1))
+    for _ in range(2):
+        again()
+    (reason,) = Incident.objects.get().reasons.values()
+    assert (reason["rule"], reason["clear_since"]) == ("failure_share", None)
+    Sweep.objects.filter(name="roll_up").update(at=now())
+    again()
+    (reason,) = Incident.objects.get().reasons.values()
+    assert reason["clear_since"] is not None
 
 
 def test_what_is_usual_needs_some_days(account: Connection) -> None:
@@ -356,7 +272,7 @@ def test_where_the_engine_is_off_nobody_looks(account: Connection, settings: Any
 def test_old_incidents_are_removed_with_their_messages(account: Connection, hook: Any) -> None:
     letter = dead(account)
     again()
-    letter.delete()
+    remove(letter)
     again()
     dead(account)
     again()
@@ -364,44 +280,3 @@ def test_old_incidents_are_removed_with_their_messages(account: Connection, hook
     assert prune(86_400.0) == 1
     assert [one.state for one in Incident.objects.all()] == ["open"]
     assert set(Notice.objects.values_list("incident_id", flat=True)) == {Incident.objects.get().pk}
-
-
-def command(*arguments: str) -> str:
-    out = io.StringIO()
-    call_command("crudsync_alerts", *arguments, stdout=out)
-    return out.getvalue()
-
-
-def test_the_command_looks_and_sends(account: Connection, hook: Any) -> None:
-    dead(account)
-    assert "1 incidents began, 0 ended; 2 messages sent, 0 notices failed" in command()
-    found = json.loads(command("--json"))
-    assert (found["opened"], found["messages"]) == ([], 0)
-    assert found["read"] >= 8
-
-
-def test_the_command_sends_a_test(hook: Any) -> None:
-    assert command("--test") == "mail: sent\nhook: sent\n"
-    assert mail.outbox[0].subject == "[crudsync] test"
-    assert command("--test", "mail") == "mail: sent\n"
-    with pytest.raises(CommandError, match="there is no channel 'pigeon'"):
-        command("--test", "pigeon")
-
-
-def test_the_command_says_which_channel_failed(settings: Any) -> None:
-    with responses.RequestsMock() as mock:
-        mock.post(HOOK, status=403)
-        with pytest.raises(CommandError, match="1 of 1 channels failed"):
-            command("--test", "hook")
-    settings.CRUDSYNC = {**settings.CRUDSYNC, "alert_channels": {}}
-    with pytest.raises(CommandError, match="there are no channels"):
-        command("--test")
-    settings.CRUDSYNC = {**settings.CRUDSYNC, "alert_channels": {"x": {"kind": "pigeon"}}}
-    with pytest.raises(CommandError, match="kind must be one of"):
-        command("--test")
-
-
-def test_the_command_lists_the_rules_in_force(account: Connection) -> None:
-    AlertRule.objects.create(name="berlin", kind="paused", connection=account, for_s=60)
-    assert f"berlin: paused from 1 for 60 s, connection {account.pk}\n" in command("--rules")
-    assert {rule["name"] for rule in json.loads(command("--rules", "--json"))} >= {"oldest_unsent", "berlin"}

@@ -13,7 +13,7 @@ import responses
 from django.core import mail
 
 from sync.exceptions import AddressRefused, ConfigurationError, SecretError, ServerError
-from sync.monitoring.alerts.channels import SIGNATURE, Message, channel, channels, signature
+from sync.monitoring.alerts.channels import SIGNATURE, Message, channel, channels, names, signature
 from sync.monitoring.checks import check_channels, check_secrets
 
 MESSAGE = Message(
@@ -123,6 +123,8 @@ def test_an_address_that_names_nothing_is_an_error_without_it() -> None:
         ({"kind": "slack", "url": "env:X", "chanel": "#ops"}, "there is no 'chanel'"),
         ({"kind": "email", "to": []}, "'to' is missing"),
         ({"kind": "email", "to": [7]}, "all values are texts"),
+        ({"kind": "email", "to": 7}, "all values are texts"),
+        ({"kind": ["email"], "to": "a@example.test"}, "kind must be one of"),
         ({"kind": "webhook", "url": 7}, "all values are texts"),
     ],
 )
@@ -139,6 +141,12 @@ def test_a_channel_that_is_no_dict_is_refused(settings: Any) -> None:
     settings.CRUDSYNC = {**settings.CRUDSYNC, "alert_channels": {"ops": "env:SLACK"}}
     with pytest.raises(ConfigurationError):
         channels()
+
+
+def test_a_name_that_no_message_can_be_kept_under_is_refused(settings: Any) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "alert_channels": {"x" * 51: {"kind": "email", "to": "a@example.test"}}}
+    assert [found.id for found in check_channels()] == ["crudsync.E010"]
+    assert names() == []
 
 
 def test_secrets_in_the_code_are_named_by_a_check_and_never_shown(settings: Any) -> None:

@@ -151,6 +151,8 @@ def test_a_rule_that_is_no_more_in_force_has_recovered() -> None:
     for seconds in (0, 60):
         story.at(seconds, sees(OLD, 900))
     story.at(120)
+    assert story.events == ["firing"]
+    story.at(240)
     assert story.events == ["firing", "resolved"]
 
 
@@ -160,6 +162,18 @@ def test_a_pending_one_whose_connection_is_gone_is_dropped() -> None:
     judged = story.at(30)
     assert len(judged.dropped) == 1
     assert not judged.changed
+
+
+def test_what_only_some_workers_see_is_one_incident_until_nobody_sees_it() -> None:
+    story = Story()
+    story.at(0, sees(OLD, 900))
+    for seconds in range(60, 600, 120):
+        story.at(seconds, sees(OLD, 900))
+        story.at(seconds + 60)  # this one knows no such connection yet
+    assert story.events == ["firing"]
+    story.at(660)
+    story.at(720)
+    assert story.events == ["firing", "resolved"]
 
 
 @pytest.mark.parametrize(("renotify_s", "told"), [(0.0, 1), (300.0, 3)])

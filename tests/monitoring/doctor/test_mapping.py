@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +8,6 @@ import pytest
 from sync.models import Binding, Connection
 from sync.monitoring.doctor.mapping import Described, against, beside, keys, look, read_description
 from sync.testing.remote import Remote
-from sync.testing.surroundings import redirected
 from tests.monitoring.told import connection
 from tests.servers.redis import RedisServer
 
@@ -21,42 +17,6 @@ __all__ = ["connection"]
 @pytest.fixture(autouse=True)
 def _limiter(redis_server: RedisServer, settings: Any) -> None:
     settings.CRUDSYNC = {**settings.CRUDSYNC, "redis_url": redis_server.url}
-
-
-@pytest.fixture
-def describing() -> Iterator[Callable[[Any], str]]:
-    """A function that starts a remote which answers OPTIONS with this, and returns its address."""
-    servers: list[ThreadingHTTPServer] = []
-
-    def start(body: Any) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_OPTIONS(self) -> None:
-                self.answer(json.dumps(body).encode())
-
-            def do_GET(self) -> None:
-                self.answer(b"[]")
-
-            def answer(self, text: bytes) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, *args: Any) -> None:
-                """Say nothing."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 def test_keys_are_dotted() -> None:
@@ -119,11 +79,14 @@ def test_what_was_agreed_last_says_what_is_sent(sandbox: Callable[..., Remote], 
     assert [each.level.value for each in look(connection, "customer", 5.0)] == ["ok"]
 
 
-def test_a_live_remote_that_describes_itself_is_asked(describing: Callable[[Any], str], connection: Connection) -> None:
-    post = {"email": {"required": True}, "name": {}, "vat_id": {"required": True}}
-    with redirected(describing({"actions": {"POST": post}})):
-        told = [each.sentence for each in look(connection, "customer", 5.0)]
+def test_a_live_remote_that_describes_itself_is_asked(sandbox: Callable[..., Remote], connection: Connection) -> None:
+    fields = {"email": "email", "name": "string", "vat_id": "string"}
+    remote = sandbox(fields=fields, required=["email", "vat_id"])
+    told = [each.sentence for each in look(connection, "customer", 5.0)]
     assert told == ["The remote does not know: country.", "The remote requires, and we never send: vat_id."]
+    remote.configure(fields={"email": "email", "name": "string", "country": "string"}, required=[])
+    (fits,) = look(connection, "customer", 5.0)
+    assert fits.sentence == "The remote describes itself, and takes all 3 fields."
 
 
 def test_a_listing_that_cannot_be_had_says_that_nothing_can_be_said(

@@ -11,6 +11,7 @@ from sync.monitoring.doctor import servers
 from sync.monitoring.doctor.finding import Finding, TooLong
 from sync.ratelimit.server import Server, server
 from sync.wake.fleet import Broker, Worker, version
+from tasks.schedule import schedule
 from tests.servers.redis import RedisServer
 
 SOUND = Server(
@@ -22,7 +23,7 @@ WORKER = Worker(
     version=version(),
     python="3.11",
     django="5.2",
-    tasks=("crudsync.drain", "crudsync.prune", "crudsync.reconcile", "crudsync.sweep"),
+    tasks=servers.TASKS,
     integrators=("shop",),
 )
 
@@ -100,3 +101,7 @@ def test_without_a_redis_it_says_so(settings: Any) -> None:
     settings.CELERY_BROKER_URL = "amqp://nowhere/"
     with pytest.raises(LimiterUnavailable):
         server(1.0)
+
+
+def test_what_beat_has_to_run_is_what_the_schedule_has() -> None:
+    assert set(servers.SCHEDULED) == {entry["task"] for entry in schedule().values()}
