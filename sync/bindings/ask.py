@@ -7,10 +7,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db.models import F, Q
+
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
 from sync.bindings.stale import ROWLESS
 from sync.correlation.origin import here
+from sync.exceptions import ObjectBusy
 from sync.models import Binding, State
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction
@@ -114,13 +117,22 @@ def ensure(
 def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
     """Settle a doubt by a person's word: the create arrived under ``remote_id``, or (None) it never did.
 
+    Under a fencing token of its own: whatever an older lease brings to an end is void.
+
     Returns:
         False where the binding is not held in doubt.
+
+    Raises:
+        ObjectBusy: somebody is sending it now.
     """
     using = alias()
+    at = now(using)
     doubtful = Binding.objects.using(using).filter(pk=binding_id, state=State.IN_DOUBT)
-    return bool(
-        doubtful.update(
+    held = Q(leased=True, due_at__gt=at)
+    ended = bool(
+        doubtful.exclude(held).update(
+            lease_token=F("lease_token") + 1,
+            leased=False,
             uncertain="",
             intent=None,
             remote_id=remote_id,
@@ -130,11 +142,14 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
             claims=0,
             code="",
             detail="",
-            actor=actor,
+            actor=actor[:150],
             origin=here(),
-            due_at=now(using),
+            due_at=at,
         )
     )
+    if not ended and doubtful.filter(held).exists():
+        raise ObjectBusy("the doubtful object is being sent at this moment", hint="look again once that has ended")
+    return ended
 
 
 def name_row(binding_id: int, object_id: str, *, uncertain: str = "", after_s: float | None = None) -> bool:
