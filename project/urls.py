@@ -21,6 +21,7 @@ urlpatterns = [
 if settings.API_INSTALLED:
     from sync.api.unknown import unknown
 
+    handler400 = "sync.api.unknown.bad_request"
     handler500 = "sync.api.unknown.server_error"
     urlpatterns += [
         path("api/crudsync/v1/", include("sync.api.urls")),

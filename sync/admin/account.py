@@ -65,6 +65,8 @@ class AccountPages(_Base):
         self._log(request, connection, f"crudsync: tested: {_words_of(found)}")
         level = messages.SUCCESS if found.status is Reach.UP else messages.ERROR
         text = _("The test of the connection: %(found)s.") % {"found": _words_of(found)}
+        if found.paused:
+            text = f"{text} {_('It is paused: nothing else is sent.')}"
         return self._told(request, connection, text, level)
 
     def pause_page(self, request: HttpRequest, connection: Connection) -> HttpResponse:

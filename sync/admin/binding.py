@@ -24,6 +24,7 @@ from sync.admin.panel import Panel
 from sync.admin.permissions import RESYNC, REVEAL, may
 from sync.admin.search import ObjectTypeFilter, ids_named
 from sync.deadletters import end_doubt
+from sync.exceptions import CrudSyncError
 from sync.models import Binding, State
 from sync.resync import again
 from sync.types import Wanted
@@ -65,6 +66,7 @@ class BindingAdmin(LetterActions, KeysetAdmin):
     fields = SHOWN
     readonly_fields = SHOWN
     actions = ("resync_selected", "verify_selected", "replay_selected", "ignore_selected", "unignore_selected")
+    linked_by = ("cause",)
 
     def letters_of(self, queryset: QuerySet[Binding]) -> QuerySet[Binding]:
         """Return those of the selected that are dead letters."""
@@ -205,7 +207,12 @@ class BindingAdmin(LetterActions, KeysetAdmin):
         self.message_user(request, text, messages.SUCCESS)
 
     def _resolve(self, request: HttpRequest, binding: Binding, remote_id: str | None) -> None:
-        if end_doubt(binding, remote_id=remote_id, actor=request.user.get_username()):
+        try:
+            ended = end_doubt(binding, remote_id=remote_id, actor=request.user.get_username())
+        except CrudSyncError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        if ended:
             word = f"arrived as {remote_id}" if remote_id else "never arrived"
             self.log_change(request, binding, f"crudsync: the doubtful create {word}")
             self.message_user(request, _("Noted. A worker goes on from there."), messages.SUCCESS)

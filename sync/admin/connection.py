@@ -19,6 +19,7 @@ from sync.admin.health import Health
 from sync.admin.permissions import PAUSE, SECRETS, may
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.exceptions import SecretError
+from sync.http.redact import safe_url
 from sync.models import Binding, Connection, Gate
 from sync.monitoring.standing import report, shown
 from sync.resync import ring
@@ -28,7 +29,7 @@ from sync.secrets import open_sealed
 COUNTED = "_crudsync_counted"
 ACCOUNT = ("integrator", "name", "base_url", "options", "drains", "credentials_set")
 STANDING = ("standing", "objects", "backlog", "attempts")
-SHOWN = (*STANDING, "credentials_set")
+SHOWN = (*STANDING, "credentials_set", "address")
 
 
 @admin.register(Connection)
@@ -37,7 +38,7 @@ class ConnectionAdmin(AccountPages, ReadOnlyAdmin):
 
     form = ConnectionForm
     change_form_template = "crudsync/connection_form.html"
-    list_display = ("__str__", "standing", "drains", "base_url", show.at("updated_at", _("changed")))
+    list_display = ("__str__", "standing", "drains", "address", show.at("updated_at", _("changed")))
     list_filter = ("integrator", "paused")
     list_select_related = ("gate",)
     search_fields = ("integrator", "name")
@@ -60,13 +61,8 @@ class ConnectionAdmin(AccountPages, ReadOnlyAdmin):
         return allowed and obj is not None and not Binding.objects.filter(connection=obj).exists()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> tuple[str, ...]:
-        """An account keeps its integrator and its name: the rows of its objects hang on them.
-
-        Where its calls go is where its credentials go.
-        """
-        named = ("integrator", "name") if obj else ()
-        address = () if self.has_secrets_permission(request) else ("base_url",)
-        return (*SHOWN, *named, *address)
+        """An account keeps its integrator and its name: the rows of its objects hang on them."""
+        return (*SHOWN, *(("integrator", "name") if obj else ()))
 
     def has_secrets_permission(self, request: HttpRequest) -> bool:
         """Whether this user may set credentials, and say where they are sent."""
@@ -77,8 +73,13 @@ class ConnectionAdmin(AccountPages, ReadOnlyAdmin):
         return may(request, PAUSE)
 
     def get_fieldsets(self, request: HttpRequest, obj: Connection | None = None) -> Any:
-        """Say first how it stands; a new account does not stand anywhere yet."""
-        account = (_("Account") if obj else None, {"fields": ACCOUNT})
+        """Say first how it stands; a new account does not stand anywhere yet.
+
+        Where its calls go is where its credentials go: nobody else edits it.
+        """
+        address = "base_url" if self.has_secrets_permission(request) else "address"
+        fields = tuple(address if name == "base_url" else name for name in ACCOUNT)
+        account = (_("Account") if obj else None, {"fields": fields})
         return [(None, {"fields": STANDING}), account] if obj else [account]
 
     def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
@@ -101,6 +102,11 @@ class ConnectionAdmin(AccountPages, ReadOnlyAdmin):
             context["crudsync_health"] = Health.of(obj)
             setattr(obj, COUNTED, report((obj,)).connections[0])
         return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=_("base url"))
+    def address(self, obj: Connection | None) -> str:
+        """Return where its calls go, without what may be a credential; empty: the integrator's own."""
+        return safe_url(obj.base_url) if obj is not None else ""
 
     @admin.display(description=_("state"))
     def standing(self, obj: Connection) -> str:
@@ -146,21 +152,22 @@ class ConnectionAdmin(AccountPages, ReadOnlyAdmin):
     @admin.action(description=_("Pause selected connections"), permissions=["pause"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Stop sending; changes are still taken in."""
-        for row in queryset.filter(paused=False):
+        rows = list(queryset)  # before: the list may be filtered by what changes now
+        for row in rows:
             if pause(row, actor=request.user.get_username()):
                 self.log_change(request, row, "crudsync: paused")
-        self._tell(request, queryset, paused=True)
+        self._tell(request, len(rows), paused=True)
 
     @admin.action(description=_("Resume selected connections"), permissions=["pause"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Send again, what has gathered first."""
-        for row in queryset.filter(paused=True):
+        rows = list(queryset)
+        for row in rows:
             if resume(row):
                 self.log_change(request, row, "crudsync: resumed")
-        self._tell(request, queryset, paused=False)
+        self._tell(request, len(rows), paused=False)
 
-    def _tell(self, request: HttpRequest, queryset: QuerySet[Connection], *, paused: bool) -> None:
-        total = len(queryset)
+    def _tell(self, request: HttpRequest, total: int, *, paused: bool) -> None:
         if paused:
             text = ngettext("%(n)d connection is paused.", "%(n)d connections are paused.", total)
         else:

@@ -103,7 +103,16 @@ class ObjectDeeds(_Base):
         for ids in _batches(objects):
             letters = Binding.objects.filter(model=label, object_id__in=ids, cause__isnull=False)
             total += deadletters.ignore(letters, reason=reason, actor=who)
-        for obj in objects[:LOGGED] if total else ():
+        self._tell_ignored(request, objects[:LOGGED] if total else (), total, reason)
+
+    def ignore_binding(self, request: HttpRequest, obj: Any, binding: Binding, reason: str) -> None:
+        """Ignore an object's dead letter under one account, for a reason."""
+        known = binding.pk is not None
+        total = deadletters.ignore(binding, reason=reason, actor=request.user.get_username()) if known else 0
+        self._tell_ignored(request, [obj] if total else (), total, reason)
+
+    def _tell_ignored(self, request: HttpRequest, objects: Iterable[Any], total: int, reason: str) -> None:
+        for obj in objects:
             self.log_change(request, obj, f"crudsync: ignored: {reason}")
         text = ngettext("%(n)d letter is ignored.", "%(n)d letters are ignored.", total) % {"n": total}
         self.message_user(request, text, messages.SUCCESS if total else messages.WARNING)

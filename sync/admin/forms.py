@@ -8,12 +8,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from sync import registry
-from sync.bindings import LEFT
+from sync.bindings import LEFT, LONGEST_ID
 from sync.deadletters.ignore import LONGEST_REASON
 from sync.exceptions import ConfigurationError
 from sync.integrators.options import effective
 from sync.models import Binding, Connection
-from sync.resync.linking import LONGEST_ID, holder_of
+from sync.resync.linking import holder_of
 from sync.resync.pausing import LONGEST_REASON as LONGEST_PAUSE
 
 ARRIVED = "arrived"
@@ -22,6 +22,13 @@ NEVER = "never"
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """An account; its options are checked here, not at the next drain."""
+
+    def clean_base_url(self) -> str:
+        """Refuse a user and a password: whoever may view accounts reads this, and no call is made with them."""
+        given: str = self.cleaned_data["base_url"]
+        if "@" in given.partition("://")[2].partition("/")[0]:
+            raise forms.ValidationError(_("A user and a password are credentials: set them there."), code="credentials")
+        return given
 
     def clean(self) -> dict[str, Any]:
         """Refuse an integrator that does not exist, and options that it cannot have."""
@@ -121,7 +128,7 @@ class DoubtForm(forms.Form):
         widget=forms.RadioSelect,
         choices=[(ARRIVED, _("has it, under this id:")), (NEVER, _("does not have it: create it again"))],
     )
-    remote_id_given = forms.CharField(label=_("Remote id"), max_length=500, required=False)
+    remote_id_given = forms.CharField(label=_("Remote id"), max_length=LONGEST_ID, required=False)
 
     def __init__(self, *args: Any, binding: Binding, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -140,12 +147,6 @@ class DoubtForm(forms.Form):
         given = cleaned.get("remote_id_given", "")
         if not given:
             self.add_error("remote_id_given", _("Which id does it have there?"))
-        elif self._holder(given):
+        elif holder_of(self.binding, given) is not None:
             self.add_error("remote_id_given", _("Another object is bound to this id."))
         return cleaned
-
-    def _holder(self, remote_id: str) -> bool:
-        rows = Binding.objects.filter(
-            connection=self.binding.connection_id, object_type=self.binding.object_type, remote_id=remote_id
-        )
-        return rows.exclude(pk=self.binding.pk).exists()

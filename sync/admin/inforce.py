@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from sync import registry
 from sync.exceptions import ConfigurationError
+from sync.http.redact import safe_url
 from sync.integrators.options import OF_TYPE, Setting, effective
 from sync.models import Connection
 from sync.types import RateLimit, RetryPolicy
@@ -65,6 +66,8 @@ def told(name: str, value: Any) -> str:
     """Return the value of an option as a person reads it."""
     if name == "rate_limit":
         return "; ".join(_window(limit) for limit in value) or _("none")
+    if name == "base_url":
+        return safe_url(value)
     if isinstance(value, RetryPolicy):
         return _retry(value)
     return f"{value:g} s" if name.endswith("_s") else str(value)

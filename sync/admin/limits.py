@@ -11,7 +11,7 @@ from django.forms.formsets import BaseFormSet
 from django.utils.translation import gettext_lazy as _
 
 from sync.exceptions import ConfigurationError
-from sync.integrators.options import effective
+from sync.integrators.options import OF_CONNECTION, effective
 from sync.integrators.rates import rate_limits
 from sync.models import Connection
 from sync.retry import POLICIES, policy
@@ -73,6 +73,8 @@ class LimitsForm(forms.Form):
         said: dict[str, Any] = {name: self.cleaned_data[name] for name in NUMBERS}
         said["retry"] = self._retry(self.cleaned_data)
         said["rate_limit"] = windows
+        stored = _stored(self.connection)
+        said |= {name: stored[name] for name in OF_CONNECTION if name in stored and name not in said}  # not shown here
         return {name: value for name, value in said.items() if value not in (None, "", [], {})}
 
     def agrees(self, options: Mapping[str, Any]) -> bool:

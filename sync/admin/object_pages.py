@@ -91,12 +91,12 @@ class ObjectPages(LinkPages, ObjectDeeds):
     def crudsync_ignore_view(
         self, request: HttpRequest, object_id: str, connection_id: int, object_type: str
     ) -> HttpResponse:
-        """Ask for a reason, then ignore what failed."""
+        """Ask for a reason, then ignore what failed under this account."""
         obj = self.crudsync_object(request, object_id, IGNORE)
         binding = self.crudsync_binding(obj, connection_id, object_type)
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
-            self.ignore_objects(request, [obj], form.cleaned_data["reason"])
+            self.ignore_binding(request, obj, binding, form.cleaned_data["reason"])
             return HttpResponseRedirect(self.crudsync_url(obj))
         context = {
             "title": _("Why need nobody look at this failure?"),

@@ -58,6 +58,7 @@ class OperationAdmin(KeysetAdmin):
     search_help_text = _("The object's id.")
     fields = SHOWN
     readonly_fields = SHOWN
+    linked_by = ("binding",)
 
     def get_fields(self, request: HttpRequest, obj: Operation | None = None) -> Any:
         """Return what is shown; excerpts of requests and answers only to those who may read them."""

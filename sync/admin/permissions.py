@@ -10,5 +10,5 @@ __all__ = ["CHANGE", "IGNORE", "LINK", "PAUSE", "REPLAY", "RESYNC", "REVEAL", "S
 
 
 def may(request: HttpRequest, permission: str) -> bool:
-    """Return whether the user of a request has one of these permissions."""
+    """Return whether the user of a request has a permission, such as one of these."""
     return request.user.has_perm(permission)

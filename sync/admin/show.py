@@ -11,6 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.utils import quote
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -129,7 +130,7 @@ def local_url(site: AdminSite, label: str, object_id: str) -> str:
         return ""
     if model not in site._registry or pk_of(model, object_id) is None:
         return ""
-    return admin_url(site, f"{model._meta.app_label}_{model._meta.model_name}_change", object_id)
+    return admin_url(site, f"{model._meta.app_label}_{model._meta.model_name}_change", quote(object_id))
 
 
 def admin_url(site: AdminSite, name: str, *args: Any) -> str:

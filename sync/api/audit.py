@@ -24,6 +24,7 @@ def note(request: Any, rows: Sequence[Any], words: str) -> None:
         rows: what it was done to, of one model.
         words: what, one sentence without secrets.
     """
+    words = " ".join(words.split())  # one line of the log, whatever was typed
     who, which = request.user.get_username(), ", ".join(str(row.pk) for row in rows[:LOGGED])
     kind = rows[0]._meta.label_lower if rows else "nothing"
     logger.info("%s: %s, %s %s, correlation id %s", who, words, kind, which, correlation_id(request))
@@ -35,7 +36,7 @@ def _enter(request: Any, rows: Sequence[Any], words: str) -> None:
     from django.contrib.admin.models import CHANGE, LogEntry
     from django.contrib.contenttypes.models import ContentType
 
-    kind = ContentType.objects.get_for_model(rows[0])
+    kind = ContentType.objects.get_for_model(rows[0], for_concrete_model=False)  # as the admin does
     LogEntry.objects.bulk_create(
         LogEntry(
             user_id=request.user.pk,

@@ -114,10 +114,11 @@ class ConnectionSerializer(RowSerializer):
 class ProbeSerializer(_Serializer):
     """What a test of an account found."""
 
-    status = serializers.ChoiceField([(each.value, each.value) for each in Reach])
+    status = serializers.ChoiceField([(each.value, each.value) for each in Reach if each is not Reach.PAUSED])
     response_time_ms = serializers.FloatField(allow_null=True, help_text="Null: nothing was sent.")
     code = serializers.CharField(help_text="A stable word; empty where the remote is up.")
     error = serializers.CharField(help_text="One sentence; empty where the remote is up.")
+    paused = serializers.BooleanField(help_text="Whether the account is paused: nothing else is sent then.")
 
 
 @extend_schema_view(
@@ -164,11 +165,11 @@ class ConnectionViewSet(ReadOnlyViewSet):
     @described(summary="Test an account", tags=["connections"], request=None, responses={200: ProbeSerializer})
     @action(methods=["post"], detail=True)
     def test(self, request: Any, pk: str) -> Response:  # noqa: ARG002
-        """Make one harmless call with the account's credentials, within its limits. Five seconds at the most.
+        """Make one harmless call with the account's credentials, within its limits, though somebody paused it.
 
-        The answer is 200 whatever the remote says: its `status` tells.
+        Five seconds at the most. The answer is 200 whatever the remote says: its `status` tells.
         """
         row = self.get_object()
-        found = probe(row)
+        found = probe(row, though_paused=True)
         note(request, [row], f"tested: {found.status}")
         return Response(ProbeSerializer(found).data)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.templatetags.static import static
+from django.utils.translation import override
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.settings import patched_settings
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -76,15 +79,18 @@ class DocumentView(_Document, SpectacularAPIView):
     """The document: YAML, or JSON for ``?format=json``."""
 
     renderer_classes: Any = (OpenApiYamlRenderer, OpenApiJsonRenderer, JSONRenderer)
-    custom_settings = SETTINGS
-    serve_public = True
     kept: ClassVar[Any] = None
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Return the document. It is made once a process: making it patches settings that all threads share."""
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 - the signature is theirs
+        """Return the document.
+
+        It is made once a process, as making it patches settings that all threads share; so nothing of the first
+        request may be in it, no language, and no ``?version=`` or ``?lang=``.
+        """
         with LOCK:
             if DocumentView.kept is None:
-                DocumentView.kept = super().get(request, *args, **kwargs).data  # type: ignore[no-untyped-call]  # no types
+                with patched_settings(SETTINGS), override(settings.LANGUAGE_CODE):
+                    DocumentView.kept = self.generator_class().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # no types
         return Response(DocumentView.kept)
 
 

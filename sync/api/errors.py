@@ -6,7 +6,7 @@ import logging
 import math
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from drf_standardized_errors.formatter import flatten_errors
 from drf_standardized_errors.handler import ExceptionHandler
@@ -16,7 +16,7 @@ from rest_framework.settings import api_settings
 
 from sync.api.correlation import HEADER, correlation_id
 from sync.api.problem import Problem
-from sync.api.refusals import FAILED, TooLarge, TypedError
+from sync.api.refusals import FAILED, UNANSWERABLE, TooLarge, TypedError
 from sync.exceptions import CrudSyncError
 from sync.secrets import trace
 
@@ -32,8 +32,8 @@ class Handler(ExceptionHandler):
             return TypedError(exc)
         if isinstance(exc, RequestDataTooBig):
             return TooLarge()
-        if isinstance(exc, SuspiciousOperation):
-            return exceptions.ParseError("This request is not one that can be answered.")
+        if isinstance(exc, SuspiciousOperation | BadRequest):
+            return exceptions.ParseError(UNANSWERABLE)
         return super().convert_known_exceptions(exc)
 
     def should_not_handle(self, exc: Exception) -> bool:  # noqa: ARG002 - the signature is theirs

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.urls import NoReverseMatch
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.response import Response
+from rest_framework.status import HTTP_422_UNPROCESSABLE_ENTITY
 
 from sync.api.asked import Asked, ModeBody
+from sync.api.audit import note
 from sync.api.bindings import address_of, operations_of
 from sync.api.describing import described
 from sync.api.filters import refuse_unknown
@@ -73,23 +76,29 @@ class ObjectAsked(Asked):
 class SyncViewSetMixin(_Base):
     """Put it before your ViewSet: ``class ProductViewSet(SyncViewSetMixin, ModelViewSet)``.
 
-    Adds to each object ``POST sync/``, ``GET sync-status/`` and ``GET sync-history/``. Your own permissions hold for
-    all three; ``sync`` needs ``crudsync.resync_binding`` beside them.
+    Adds to each object ``POST sync/``, ``GET sync-status/`` and ``GET sync-history/``. Your own permissions and filter
+    backends hold for all three, and somebody must be signed in; ``sync`` needs ``crudsync.resync_binding`` beside them.
     """
 
+    more_errors: ClassVar[Mapping[str, tuple[int, ...]]] = dict.fromkeys(
+        ("sync", "sync_status", "sync_history"), (HTTP_422_UNPROCESSABLE_ENTITY,)
+    )
+    """For the document: a model that is not registered."""
+
     @described(summary="Sync the object again", request=ModeBody, responses={202: ObjectAsked})
-    @action(methods=["post"], detail=True, filter_backends=[], pagination_class=None)
+    @action(methods=["post"], detail=True, pagination_class=None)
     def sync(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Have it sent again, or compared with the remote first. A worker does it; `Location` shows how it goes."""
-        if not request.user.is_authenticated:
-            raise NotAuthenticated
+        _check_signed_in(request)
         if not request.user.has_perm(RESYNC):
             raise Missing(RESYNC)
-        handle = of(self.get_object())
+        obj = self.get_object()
+        handle = of(obj)
         body = ModeBody(data=request.data)
         body.is_valid(raise_exception=True)
-        ask = handle.pull if body.wanted is Wanted.VERIFY else handle.push
-        asked = ask(actor=request.user.get_username(), reason="compare" if body.wanted is Wanted.VERIFY else "resync")
+        ask, word = (handle.pull, "compare") if body.wanted is Wanted.VERIFY else (handle.push, "resync")
+        asked = ask(actor=request.user.get_username(), reason=word)
+        note(request, [obj], word)
         status_url = request.build_absolute_uri(_beside(request.path, "sync-status"))
         rows = [_told(row, request) for row in handle.bindings]
         only = rows[0]["url"] if len(rows) == 1 and request.user.has_perm("crudsync.view_binding") else None
@@ -103,11 +112,11 @@ class SyncViewSetMixin(_Base):
         detail=True,
         url_path="sync-status",
         url_name="sync-status",
-        filter_backends=[],
         pagination_class=None,
     )
     def sync_status(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Tell the object's state, per connection."""
+        _check_signed_in(request)
         handle = of(self.get_object())
         body = {
             "status": handle.status,
@@ -119,23 +128,29 @@ class SyncViewSetMixin(_Base):
         }
         return Response(ObjectStatus(body).data)
 
-    @described(summary="The object's attempts", responses={200: AttemptSerializer(many=True)})
+    @described(summary="The object's attempts", responses={200: AttemptSerializer(many=True)}, filters=False)
     @action(
         methods=["get"],
         detail=True,
         url_path="sync-history",
         url_name="sync-history",
-        filter_backends=[],
         pagination_class=KeysetPagination,
     )
     def sync_history(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Tell every attempt, newest first; requests and answers to those alone who have `reveal_binding`."""
+        _check_signed_in(request)
         refuse_unknown(request, list(PAGING))
         return History(of(self.get_object()), request).response()
 
     def handle_exception(self, exc: Exception) -> Any:
         """Give errors of ours their status, also where the site handles exceptions in its own way."""
         return super().handle_exception(TypedError(exc) if isinstance(exc, CrudSyncError) else exc)
+
+
+def _check_signed_in(request: Any) -> None:
+    """Refuse strangers, though they may read the objects: what a remote said, and who changed what, is not for them."""
+    if not (request.user and request.user.is_authenticated):
+        raise NotAuthenticated
 
 
 def _told(row: Binding, request: Any) -> dict[str, Any]:

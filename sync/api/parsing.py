@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -32,7 +33,7 @@ class JsonBody(JSONParser):
         if not raw.strip():
             return {}
         try:
-            value = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+            value = json.loads(raw.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
             if b"\\ud" in raw or b"\\uD" in raw:
                 json.dumps(value, ensure_ascii=False).encode()  # half a character has no place in any answer, nor row
             return value
@@ -56,6 +57,11 @@ class AlwaysJson(BaseContentNegotiation):
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:  # noqa: ARG002
         """Return the first renderer."""
         return renderers[0], renderers[0].media_type
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    return number if math.isfinite(number) else _no_number(word[:20])
 
 
 def _no_number(word: str) -> NoReturn:

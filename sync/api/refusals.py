@@ -45,6 +45,7 @@ STATUSES: tuple[tuple[type[CrudSyncError], int], ...] = (
 """The status of each error of ours: the first class that fits."""
 
 FAILED = "Something failed here. Tell whoever runs this site the correlation id: the log has the rest."
+UNANSWERABLE = "This request is not one that can be answered."
 MISCONFIGURED = "This site is not set up for that. The log has the rest, under the correlation id."
 
 

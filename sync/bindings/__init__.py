@@ -3,7 +3,7 @@
 from sync.bindings.ask import ask, by_remote_id, ensure, forget_first, name_row, resolve
 from sync.bindings.leases import claim, claim_one, fold, mark, settle
 from sync.bindings.letters import Letter, blame, ignore
-from sync.bindings.linking import as_claimed, bind, unbind
+from sync.bindings.linking import LONGEST_ID, as_claimed, bind, given_id, unbind
 from sync.bindings.parents import remote_ids, wake_children, wake_late
 from sync.bindings.postgres import marking
 from sync.bindings.rows import Claimed, Fold, Mark, Settlement
@@ -30,6 +30,7 @@ from sync.bindings.stale import (
 __all__ = [
     "FIRST",
     "LEFT",
+    "LONGEST_ID",
     "ROWLESS",
     "UNLINKED",
     "Claimed",
@@ -50,6 +51,7 @@ __all__ = [
     "fold",
     "forget_first",
     "give_back",
+    "given_id",
     "hand_over",
     "hold",
     "ignore",

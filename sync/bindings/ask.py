@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from sync.bindings.leases import fold
 from sync.bindings.rows import Fold
 from sync.bindings.stale import FIRST, ROWLESS
 from sync.correlation.origin import here
+from sync.exceptions import ObjectBusy
 from sync.models import Binding, State
 from sync.models.clock import now
 from sync.models.database import alias, in_transaction
@@ -113,15 +114,20 @@ def ensure(
 def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
     """Settle a doubt by a person's word: the create arrived under ``remote_id``, or (None) it never did.
 
-    Whatever a lease of before brings to an end is void: it would bring the doubt back.
+    Under a fencing token of its own: whatever an older lease brings to an end is void.
 
     Returns:
         False where the binding is not held in doubt.
+
+    Raises:
+        ObjectBusy: somebody is sending it now.
     """
     using = alias()
+    at = now(using)
     doubtful = Binding.objects.using(using).filter(pk=binding_id, state=State.IN_DOUBT)
-    return bool(
-        doubtful.update(
+    held = Q(leased=True, due_at__gt=at)
+    ended = bool(
+        doubtful.exclude(held).update(
             uncertain="",
             intent=None,
             remote_id=remote_id,
@@ -133,11 +139,14 @@ def resolve(binding_id: int, *, remote_id: str | None, actor: str = "") -> bool:
             lease_token=F("lease_token") + 1,
             code="",
             detail="",
-            actor=actor,
+            actor=actor[:150],
             origin=here(),
-            due_at=now(using),
+            due_at=at,
         )
     )
+    if not ended and doubtful.filter(held).exists():
+        raise ObjectBusy("the doubtful object is being sent at this moment", hint="look again once that has ended")
+    return ended
 
 
 def name_row(binding_id: int, object_id: str, *, uncertain: str = "", after_s: float | None = None) -> bool:

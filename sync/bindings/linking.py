@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,6 +21,10 @@ from sync.types import Lane, Wanted
 
 T = TypeVar("T")
 
+LONGEST_ID = 500
+
+_UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
 DOUBTFUL = ("create", "update", "delete")
 """Doubts of a write whose answer is missing; one that may only land late is none."""
 
@@ -34,6 +39,20 @@ FORGOTTEN: dict[str, Any] = {
     "claims": 0,
     "leased": False,
 }
+
+
+def given_id(text: str) -> str:
+    """Return the remote id that a person typed.
+
+    Raises:
+        LinkRefused: it cannot be one.
+    """
+    remote_id = text.strip()
+    if not remote_id or len(remote_id) > LONGEST_ID or _UNFIT.search(remote_id) or remote_id in (".", ".."):
+        raise LinkRefused(
+            "this cannot be an id at the remote", code="bad_id", hint="give the id as the remote shows it"
+        )
+    return remote_id
 
 
 def unbind(binding_id: int, *, actor: str, detail: str, after: Callable[[Binding], None]) -> str:

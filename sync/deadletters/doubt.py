@@ -19,8 +19,13 @@ def end_doubt(binding: Binding, *, remote_id: str | None, actor: str = "") -> bo
 
     Returns:
         False where it is not in doubt, or another object is bound to that id.
+
+    Raises:
+        LinkRefused: this cannot be an id at the remote.
+        ObjectBusy: somebody is sending it now.
     """
     using = alias()
+    remote_id = None if remote_id is None else bindings.given_id(remote_id)
     try:
         with transaction.atomic(using=using):
             ended = bindings.resolve(binding.pk, remote_id=remote_id, actor=actor)

@@ -50,7 +50,7 @@ def web_url(connection: Connection, object_type: str, remote_id: str | None) -> 
         object_type: the type's name.
         remote_id: the id there.
     """
-    if not remote_id:
+    if not remote_id or remote_id in (".", ".."):  # these two lead elsewhere, and cannot be quoted
         return ""
     try:
         integrator: Any = registry.get(connection.integrator)

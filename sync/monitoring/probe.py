@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -80,12 +80,14 @@ class Probe:
         response_time_ms: of the whole call; None where nothing was sent.
         code: a stable word, empty where the remote is up.
         error: one sentence without secrets, and nothing of what the remote keeps; empty where the remote is up.
+        paused: somebody paused the account, whatever the remote says: nothing else is sent.
     """
 
     status: Reach
     response_time_ms: float | None = None
     code: str = ""
     error: str = ""
+    paused: bool = False
 
 
 def probe(connection: Connection, timeout_s: float = 5.0, *, though_paused: bool = False) -> Probe:
@@ -98,11 +100,15 @@ def probe(connection: Connection, timeout_s: float = 5.0, *, though_paused: bool
     Args:
         connection: the account.
         timeout_s: total deadline of the call, seconds; the connection's own, where that is shorter.
-        though_paused: ask even where somebody paused the connection.
+        though_paused: ask even where somebody paused the connection, as for a person who tests it.
     """
     if connection.paused and not though_paused:
         said = hushed(connection.paused_reason)
-        return Probe(status=Reach.PAUSED, code="paused", error=f"paused: {said}" if said else "paused")
+        return Probe(status=Reach.PAUSED, code="paused", error=f"paused: {said}" if said else "paused", paused=True)
+    return replace(_tried(connection, timeout_s), paused=connection.paused)
+
+
+def _tried(connection: Connection, timeout_s: float) -> Probe:
     try:
         return _asked(connection, timeout_s)
     except CrudSyncError as error:

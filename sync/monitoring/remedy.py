@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.contrib.admin.utils import quote
 from django.urls import NoReverseMatch, reverse
 
 from sync.models import Binding, State
@@ -120,7 +121,7 @@ def _own_page(row: Binding) -> str:
         meta = apps.get_model(row.model)._meta
     except (LookupError, ValueError):
         return ""
-    return _reversed(f"admin:{meta.app_label}_{meta.model_name}_change", row.object_id)
+    return _reversed(f"admin:{meta.app_label}_{meta.model_name}_change", quote(row.object_id))
 
 
 def _reversed(name: str, pk: object) -> str:

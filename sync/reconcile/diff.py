@@ -137,7 +137,8 @@ def diff(
     """Read the remote now, and compare it field by field with the row as it would be sent, and with what was agreed.
 
     One call at the most but for a renewal of credentials, through the integrator's own client, the limiter and the
-    guard. Nothing is written, here or there. What the remote says is never raised: see ``trouble`` and ``error``.
+    guard. Nothing is written, here or there, but a pause that the remote asks for. What the remote says is never
+    raised: see ``trouble`` and ``error``.
 
     Args:
         binding: the object's; one that was never saved has nothing agreed.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,10 +22,7 @@ if TYPE_CHECKING:
 
     from sync.types import ObjectTypeSpec
 
-LONGEST_ID = 500
 LONGEST_REASON = 240
-
-_UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Follows(StrEnum):
@@ -96,11 +92,7 @@ def adopt(binding: Binding, remote_id: str, actor: str, reason: str = "") -> Bin
         ObjectBusy: a worker holds it.
         UnknownIntegrator, UnknownObjectType: this process does not know its type.
     """
-    remote_id = remote_id.strip()
-    if not remote_id or len(remote_id) > LONGEST_ID or _UNFIT.search(remote_id) or remote_id in (".", ".."):
-        raise LinkRefused(
-            "this cannot be an id at the remote", code="bad_id", hint="give the id as the remote shows it"
-        )
+    remote_id = bindings.given_id(remote_id)
     _check_scope(binding)
     words = _words(reason)
     who = _who(actor, words)

@@ -23,7 +23,7 @@ def pause(connection: Connection, *, reason: str = "", actor: str = "") -> bool:
     Returns:
         False where it was paused already.
     """
-    words = (reason or (f"by {actor}" if actor else ""))[:LONGEST_REASON]
+    words = (" ".join(reason.split()) or (f"by {actor}" if actor else ""))[:LONGEST_REASON]
     changed = _set(connection, paused=True, reason=words)
     if changed and signals.paused.has_listeners():
         signals.announce(lambda: _told(connection, words, actor))

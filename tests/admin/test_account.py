@@ -46,6 +46,10 @@ def test_a_test_of_the_connection_says_how_it_went_and_is_logged(url: str, admin
     Connection.objects.update(base_url="http://127.0.0.1:9/", options=unlimited)  # nobody listens there
     assert "The test of the connection: down" in post(admin, f"{url}test/")
     assert [re.sub(r"[\d.]+ m?s", "… ms", words)[:30] for words in logged()] == ["crudsync: tested: down, … ms: "]
+    Connection.objects.update(paused=True)
+    text = post(admin, f"{url}test/")
+    assert "The test of the connection: down" in text
+    assert "It is paused: nothing else is sent." in text
 
 
 @pytest.mark.parametrize("name", ["test", "resume", "open", "reseal"])
@@ -186,6 +190,13 @@ def test_a_window_that_is_ticked_is_removed_and_what_is_emptied_is_inherited_aga
     post(admin, f"{url}limits/", **windows({"limit": 5, "per": 2.0, "DELETE": "on"}, initial=1))
     connection.refresh_from_db()
     assert connection.options == {}
+
+
+def test_what_the_page_does_not_show_stays(url: str, admin: Client, connection: Connection) -> None:
+    Connection.objects.update(options={"traceparent": False, "correlation_header": "X-Trace", "threads": 4})
+    post(admin, f"{url}limits/", **windows(), threads=5)
+    connection.refresh_from_db()
+    assert connection.options == {"traceparent": False, "correlation_header": "X-Trace", "threads": 5}
 
 
 @pytest.mark.parametrize(

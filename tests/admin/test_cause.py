@@ -90,6 +90,7 @@ def test_the_list_asks_a_constant_number_of_queries_and_counts_no_further_than_a
         return [query["sql"] for query in context]
 
     letter("a")
+    queries()  # the first page of a process may ask for what is cached afterwards
     few = queries()
     for n in range(12):
         letter(f"{n}")

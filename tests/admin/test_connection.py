@@ -50,7 +50,8 @@ def test_pause_and_resume_say_who(
     rung: list[list[int]] = []
     monkeypatch.setattr("sync.wake.ring", lambda ids: rung.append(list(ids)))
     data = {"action": "pause_selected", "_selected_action": [connection.pk]}
-    assert "1 connection is paused." in admin.post(LIST, data, follow=True).content.decode()
+    filtered = f"{LIST}?paused__exact=0"  # after it, the list is another
+    assert "1 connection is paused." in admin.post(filtered, data, follow=True).content.decode()
     connection.refresh_from_db()
     assert (connection.paused, connection.paused_reason) == (True, "by ada")
     assert rung == []
@@ -123,12 +124,24 @@ def test_a_new_account_gets_its_gate(admin: Client) -> None:
         ({"options": "[1]"}, "its options are no object"),
         ({"options": "{"}, "Enter a valid JSON"),
         ({"integrator": "shopp"}, "no integrator is named"),
+        ({"base_url": "https://ada:hunter2@api.shop.test/"}, "A user and a password are credentials"),
     ],
 )
 def test_what_an_account_cannot_have_is_an_error_of_the_form(given: dict[str, str], words: str, admin: Client) -> None:
     data = {"integrator": "shop", "name": "berlin", "options": "{}", "drains": "1", **given}
     assert words in admin.post(f"{LIST}add/", data).content.decode()
     assert not Connection.objects.exists()
+
+
+def test_a_password_that_got_into_an_address_is_shown_to_nobody_who_may_only_look(
+    staff: Callable[..., Client], connection: Connection
+) -> None:
+    Connection.objects.update(base_url=f"https://ada:{CANARY}@api.shop.test/v2/")
+    client = staff("view_connection", "change_connection")
+    for url in (LIST, f"{LIST}{connection.pk}/change/"):
+        text = page(client, url)
+        assert "https://api.shop.test/v2/" in text
+        assert CANARY not in text
 
 
 def test_an_account_that_was_used_cannot_be_removed(

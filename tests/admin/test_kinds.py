@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.encoding import iri_to_uri
 
 from sync import CrudIntegrator, Map, ObjectType, registry
+from sync.admin import show
 from sync.admin.filters import bindings_of_rows
 from sync.models import Binding, Connection, State
 from sync.models.identity import object_id_of
@@ -204,6 +205,14 @@ def test_an_admin_without_actions_keeps_none(admin: Client, zoo: Connection) -> 
 def test_a_template_of_one_s_own_shows_no_button_without_its_form(admin: Client, zoo: Connection) -> None:
     one, _two = made("animal")
     assert "crudsync-deeds" not in shown(admin, f"/backstage/zoo/animal/{one.pk}/change/")
+
+
+def test_the_engine_s_link_leads_to_an_object_whatever_its_key(admin: Client, zoo: Connection) -> None:
+    from tests.admin.backstage import site
+
+    ticket, _other = made("ticket")
+    url = show.local_url(site, "zoo.ticket", ticket.pk)
+    assert "Change ticket" in shown(admin, url)
 
 
 def test_a_child_s_row_is_not_its_parent_s(admin: Client, zoo: Connection) -> None:

@@ -243,6 +243,15 @@ def test_failures_of_selected_ones_are_ignored_for_a_reason(admin: Client, produ
     assert about(product, "ignore") not in text
 
 
+def test_the_page_of_one_account_s_failure_ignores_no_other_s(admin: Client, product: Product, bind: Any) -> None:
+    at = timezone.now()
+    cause = Cause.objects.create(fingerprint="x", integrator="shop", first_seen=at, last_seen=at)
+    paris = Connection.objects.create(integrator="shop", name="paris")
+    row, other = bind(product, cause=cause), bind(product, cause=cause, connection=paris)
+    assert "1 letter is ignored." in posted(admin, about(product, "ignore"), reason="known")
+    assert [Binding.objects.get(pk=each.pk).ignored for each in (row, other)] == ["known (ada)", ""]
+
+
 def test_where_nothing_failed_nothing_is_ignored_or_logged(admin: Client, product: Product, bind: Any) -> None:
     bind(product)
     assert "0 letters are ignored." in posted(admin, about(product, "ignore"), reason="x")

@@ -129,12 +129,6 @@ def test_an_account_is_paused_and_resumed(ada: APIClient, connection: Connection
     assert post(ada, f"{url}pause/").json()["reason"] == "by ada"
 
 
-def test_an_account_that_is_paused_is_not_called_by_a_test(ada: APIClient, connection: Connection) -> None:
-    Connection.objects.update(paused=True, paused_reason="moving")
-    found = post(ada, f"connections/{connection.pk}/test/").json()
-    assert found == {"status": "paused", "response_time_ms": None, "code": "paused", "error": "paused: moving"}
-
-
 def test_a_test_reaches_the_remote_and_one_that_fails_is_an_answer_and_no_error(
     ada: APIClient, connection: Connection
 ) -> None:
@@ -143,8 +137,11 @@ def test_a_test_reaches_the_remote_and_one_that_fails_is_an_answer_and_no_error(
     assert (answer.status_code, answer.json()["status"]) == (200, "unauthorized")
     with captured(), SandboxServer() as remote, redirected(remote.url):
         found = post(ada, f"connections/{connection.pk}/test/").json()
-    assert found["status"] == "up", found
+        Connection.objects.update(paused=True, paused_reason="moving")
+        while_paused = post(ada, f"connections/{connection.pk}/test/").json()
+    assert (found["status"], found["paused"]) == ("up", False), found
     assert found["response_time_ms"] > 0
+    assert (while_paused["status"], while_paused["paused"]) == ("up", True), while_paused
 
 
 def test_tests_of_a_remote_are_counted_apart(
@@ -169,6 +166,8 @@ def test_every_deed_is_noted_with_who_did_it(
 ) -> None:
     cause = blame()
     row = bind(products[0], state=State.DEAD, cause=cause)
+    unlimited = {"rate_limit": [{"limit": 1, "methods": ["TRACE"]}]}  # no Redis is needed
+    Connection.objects.update(base_url="http://127.0.0.1:9/", options=unlimited)  # nobody listens there
     deeds = {
         f"bindings/{row.pk}/ignore/": "crudsync: ignored: why",
         f"bindings/{row.pk}/unignore/": "crudsync: ignored no more",
@@ -178,7 +177,7 @@ def test_every_deed_is_noted_with_who_did_it(
         f"dead-letters/{cause.pk}/replay/": "crudsync: replayed, 0 objects",
         f"bindings/{row.pk}/resync/": "crudsync: resync",
         f"connections/{connection.pk}/pause/": "crudsync: paused: why",
-        f"connections/{connection.pk}/test/": "crudsync: tested: paused",
+        f"connections/{connection.pk}/test/": "crudsync: tested: down",
         f"connections/{connection.pk}/resume/": "crudsync: resumed",
     }
     with caplog.at_level(logging.INFO, "crudsync.api"):

@@ -14,6 +14,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from sync.api import schema
+from sync.api.document import DocumentView
 from sync.exceptions import ConfigurationError
 from tests.api.conftest import ROOT
 from tests.servers.process import ROOT as HOUSE
@@ -49,6 +50,18 @@ def test_every_operation_documents_its_errors_by_the_one_body_and_an_example(doc
             media = found["responses"][str(status)]["content"]["application/json"]
             assert media["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
             assert media["examples"]
+
+
+def test_an_object_that_cannot_be_synced_is_documented_for_views_of_one_s_own(document: Any) -> None:
+    for path, _verb, found in operations(document):
+        assert ("422" in found["responses"]) == ("/sync" in path), path
+
+
+def test_the_document_is_the_same_whoever_asks_first(ada: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DocumentView, "kept", None)  # the first request of a process makes it
+    first = ada.get(f"{ROOT}schema/?format=json&version=evil&lang=de", HTTP_ACCEPT_LANGUAGE="de").json()
+    assert first["info"]["version"] == "1"
+    assert ada.get(f"{ROOT}schema/?format=json").json() == first
 
 
 def test_the_examples_of_errors_are_error_bodies() -> None:

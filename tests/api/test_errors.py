@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
-from django.test import Client, RequestFactory
+from django.core.exceptions import BadRequest
+from django.test import Client, RequestFactory, override_settings
+from django.urls import re_path
 from rest_framework import exceptions as drf
 from rest_framework.test import APIClient
 
@@ -16,7 +20,7 @@ from sync import exceptions
 from sync.api import refusals, throttling
 from sync.api.errors import exception_handler
 from sync.api.refusals import TypedError
-from sync.api.unknown import server_error
+from sync.api.unknown import server_error, unknown
 from sync.exceptions import CrudSyncError
 from sync.models import Binding
 from tests.api.conftest import ROOT
@@ -60,6 +64,19 @@ def test_an_address_without_its_slash_leads_to_it(ada: APIClient) -> None:
     assert ada.get("/api//example.test").status_code == 404
 
 
+def test_an_address_without_its_slash_is_quoted_as_a_header_can_carry_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("tests.api.names")
+    module.urlpatterns = [re_path("(?s)^.+/$", lambda request: None), re_path("", unknown)]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tests.api.names", module)
+    with override_settings(ROOT_URLCONF="tests.api.names"):
+        request = RequestFactory()
+        assert unknown(request.get("/a%0Ab", {"q": "é"})).headers["Location"] == "/a%0Ab/?q=%C3%A9"
+        assert unknown(request.get("/é")).headers["Location"] == "/%C3%A9/"
+        elsewhere = request.get("/")
+        elsewhere.path = elsewhere.path_info = "//example.test"
+        assert unknown(elsewhere).headers["Location"] == "/%2Fexample.test/"
+
+
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "options"])
 def test_a_method_that_there_is_not_is_told_so(method: str, ada: APIClient) -> None:
     answer = getattr(ada, method)(f"{ROOT}bindings/")
@@ -68,7 +85,7 @@ def test_a_method_that_there_is_not_is_told_so(method: str, ada: APIClient) -> N
 
 
 RESYNC = f"{ROOT}bindings/resync/"
-BROKEN = [b"{", b"\x00", b"\xff\xfe{}", b"nothing", b"NaN", b'{"ids": [Infinity]}', b"[1", b"\xef\xbb\xbf{}"]
+BROKEN = [b"{", b"\x00", b"\xff\xfe{}", b"nothing", b"NaN", b"1e999", b'{"ids": [Infinity]}', b"[1", b"\xef\xbb\xbf{}"]
 BROKEN += [b"[" * 100_000, b"1" * 5000, b'{"mode": "\\ud800"}', b'{"\\uDFFF": 1}']
 
 
@@ -130,6 +147,22 @@ def test_another_kind_of_body_is_told_so(kind: str, ada: APIClient) -> None:
 def test_json_is_read_as_utf_8_whatever_the_header_says_of_it(kind: str, ada: APIClient) -> None:
     answer = ada.generic("POST", RESYNC, b'{"ids": [1]}', content_type=kind)
     assert answer.status_code == 202, answer.content
+
+
+def test_a_request_that_django_calls_bad_is_no_failure_of_ours() -> None:
+    context = {"request": RequestFactory().get("/"), "view": None, "args": (), "kwargs": {}}
+    answer = exception_handler(BadRequest("the inside of it"), context)
+    assert answer is not None
+    assert (answer.status_code, answer.data["code"]) == (400, "parse_error")
+    assert "inside" not in answer.data["error"]
+
+
+def test_a_request_for_another_host_is_told_so_in_the_same_body(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    answer = Client(raise_request_exception=False).get(f"{ROOT}bindings/", HTTP_HOST="elsewhere.test")
+    assert (answer.status_code, body(answer)["code"]) == (400, "parse_error")
+    page = Client(raise_request_exception=False).get("/admin/", HTTP_HOST="elsewhere.test")
+    assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (400, "text/html")
 
 
 def test_a_body_beyond_every_need_is_told_so(ada: APIClient) -> None:

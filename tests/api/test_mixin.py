@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import override_settings
 from django.urls import path
 from django.utils import timezone
@@ -32,6 +33,8 @@ def test_an_object_is_synced_and_the_answer_leads_to_what_becomes_of_it(ada: API
     found = answer.json()
     row = Binding.objects.get()
     assert (row.wanted, row.actor) == (Wanted.PUSH, "ada (resync)")
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.object_id, entry.change_message) == ("ada", str(product.pk), "crudsync: resync")
     assert found["asked"] == 1
     assert found["location"] == answer.headers["Location"] == found["bindings"][0]["url"]
     assert ada.get(answer.headers["Location"]).json()["id"] == row.pk
@@ -106,6 +109,13 @@ class TagViewSet(SyncViewSetMixin, ModelViewSet):
     permission_classes = ()
 
 
+class InStock:
+    """A filter that says who may see what, as REST framework's own documentation does it."""
+
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        return queryset.filter(stock__gt=0)
+
+
 @pytest.fixture
 def own_site(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A site that has mounted nothing but views of its own."""
@@ -114,6 +124,8 @@ def own_site(monkeypatch: pytest.MonkeyPatch) -> Any:
     router = SimpleRouter()
     router.register("tags", TagViewSet)
     router.register("products", ProductViewSet)
+    shown = type("InStockViewSet", (ProductViewSet,), {"filter_backends": (InStock,)})
+    router.register("in-stock", shown, basename="in-stock")
     module = ModuleType("tests.api.own_site")
     module.urlpatterns = [path("", lambda request: None), *router.urls]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tests.api.own_site", module)
@@ -136,9 +148,28 @@ def test_a_model_that_is_not_registered_is_told_so(ada: APIClient) -> None:
 
 
 @pytest.mark.usefixtures("own_site")
-def test_a_view_that_lets_everybody_in_syncs_for_nobody_unknown() -> None:
+def test_a_view_that_lets_everybody_in_tells_nothing_of_the_sync_to_strangers() -> None:
     tag = Tag.objects.create(name="new")
+    assert APIClient().get(f"/tags/{tag.pk}/").status_code == 200
     assert APIClient().post(f"/tags/{tag.pk}/sync/").status_code == 401
+    for page in ("sync-status", "sync-history"):
+        assert APIClient().get(f"/tags/{tag.pk}/{page}/").status_code == 401
+
+
+@pytest.mark.usefixtures("own_site")
+def test_what_the_user_s_own_filters_hide_is_hidden_from_the_sync_too(
+    ada: APIClient, products: list[Product], bind: Callable[..., Binding]
+) -> None:
+    hidden, seen = products[:2]
+    Product.objects.filter(pk=seen.pk).update(stock=1)
+    for one in (hidden, seen):
+        bind(one, remote_id=f"r-{one.pk}")
+    assert ada.get(f"/in-stock/{seen.pk}/sync-status/").json()["remote_id"] == f"r-{seen.pk}"
+    assert ada.get(f"/in-stock/{seen.pk}/sync-history/?page_size=1").status_code == 200
+    for page in ("sync-status", "sync-history"):
+        assert ada.get(f"/in-stock/{hidden.pk}/{page}/").status_code == 404
+    assert ada.post(f"/in-stock/{hidden.pk}/sync/").status_code == 404
+    assert Binding.objects.get(object_id=str(hidden.pk)).wanted == Wanted.AUTO
 
 
 # --- the example -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from sync import bindings
-from sync.bindings import Fold, Mark
 from sync.bindings import ask as room
 from sync.bindings.ask import FIRST, ROWLESS
+from sync.exceptions import ObjectBusy
 from sync.models import Binding, Connection, State
 from sync.models.clock import now
 from sync.types import Lane, Wanted
@@ -97,14 +98,16 @@ def test_a_person_says_that_a_doubtful_create_arrived(connection: Connection, fo
     assert row.due_at is not None and row.due_at <= now()
 
 
-def test_a_person_s_word_outlasts_whoever_looks_at_the_doubt_meanwhile(connection: Connection, fold: Folder) -> None:
+def test_a_doubt_is_not_ended_under_the_hands_of_whoever_sends_the_object(connection: Connection, fold: Folder) -> None:
     fold("1")
-    idle(state=State.IN_DOUBT, uncertain="create", intent="{}")
-    row = Fold(connection_id=connection.pk, object_type="coin", object_id="1", model="vault.coin")
-    claim = bindings.claim_one(row, 60.0)
-    assert bindings.resolve(claim.id, remote_id="r1")
-    assert not bindings.mark([Mark(claim=claim, uncertain="create", intent="{}")])
-    assert (bound().remote_id, bound().uncertain, bound().leased) == ("r1", "", False)
+    until = now() + dt.timedelta(minutes=1)
+    idle(state=State.IN_DOUBT, uncertain="create", leased=True, due_at=until, lease_token=7)
+    with pytest.raises(ObjectBusy):
+        bindings.resolve(bound().pk, remote_id=None)
+    assert (bound().state, bound().due_at) == (State.IN_DOUBT, until)
+    idle(state=State.IN_DOUBT, uncertain="create", leased=True, due_at=now() - dt.timedelta(seconds=1), lease_token=7)
+    assert bindings.resolve(bound().pk, remote_id=None, actor="x" * 200)
+    assert (bound().leased, bound().lease_token) == (False, 8)  # what the dead worker brings is void
 
 
 def test_a_person_cannot_give_an_object_the_id_of_another(connection: Connection, fold: Folder) -> None:

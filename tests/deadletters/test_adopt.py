@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from sync import bindings, deadletters
 from sync.bindings import Letter
-from sync.models import Binding, Cause, State
+from sync.models import Binding, Cause, Operation, State
 
 Stuck = Callable[..., Binding]
 pytestmark = pytest.mark.django_db
@@ -26,6 +27,27 @@ def test_whatever_is_stuck_is_adopted_by_its_code_and_words(stuck: Stuck) -> Non
     assert rows[0].cause_id == rows[1].cause_id != rows[2].cause_id
     assert Binding.objects.filter(cause__isnull=False).count() == 3
     assert deadletters.adopt() == 0
+
+
+@pytest.mark.parametrize(
+    ("attempted", "status_code"),
+    [
+        ({"code": "refused", "detail": "no"}, 422),
+        ({"code": "server_error", "detail": "no"}, 422),  # the verdict has a word of its own
+        ({"code": "server_error", "detail": "another"}, 0),
+        ({"code": "refused", "detail": "no", "status": "succeeded"}, 0),
+        ({"code": "", "detail": "", "verb": "unlink", "status": "succeeded", "status_code": 0}, 0),
+    ],
+)
+def test_a_letter_has_the_status_of_the_attempt_that_it_came_from(
+    attempted: dict[str, Any], status_code: int, stuck: Stuck
+) -> None:
+    row = stuck()
+    for values in ({"code": "refused", "detail": "older", "status_code": 500}, attempted):
+        given = {"verb": "update", "status": "failed", "status_code": 422, "started_at": timezone.now()}
+        Operation.objects.create(connection=row.connection, binding=row, **{**given, **values})
+    assert deadletters.adopt() == 1
+    assert Cause.objects.get().status_code == status_code
 
 
 def test_among_some_only_those_are_adopted(stuck: Stuck) -> None:

@@ -53,7 +53,7 @@ def test_an_id_leads_nowhere_else(remote_id: str, declared: Callable[..., Connec
     assert not set('"<>?#&: ') & set(tail)
 
 
-@pytest.mark.parametrize("remote_id", [None, "", "half \ud800"])
+@pytest.mark.parametrize("remote_id", [None, "", "half \ud800", ".", ".."])
 def test_without_a_usable_id_there_is_no_page(remote_id: str | None, declared: Callable[..., Connection]) -> None:
     assert web_url(declared(PAGE), "product", remote_id) == ""
 

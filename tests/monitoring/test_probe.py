@@ -203,7 +203,8 @@ def test_a_paused_account_is_left_alone_unless_asked(sandbox: Callable[..., Remo
     found = probe(account)
     assert (found.status, found.code, found.error) == (Reach.PAUSED, "paused", "paused: they move house")
     assert not remote.journal()
-    assert probe(account, though_paused=True).status is Reach.UP
+    asked = probe(account, though_paused=True)
+    assert (asked.status, asked.paused) == (Reach.UP, True)
 
 
 @pytest.mark.django_db

@@ -275,7 +275,7 @@ PROGRAMS = {
     "test an account": Deed(
         call=V1 + "connections/<pk>/test/",
         needs=("view_connection", "change_connection"),
-        done=_logged("tested: paused"),
+        done=_logged("tested: refused"),
     ),
 }
 
@@ -330,7 +330,6 @@ SYNCED = {
         call="POST /api/shop/products/<pk>/sync/",
         needs=("change_product", "resync_binding"),
         done=PUSHED,
-        logged=False,
     )
 }
 
