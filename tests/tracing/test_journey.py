@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group
 from opentelemetry import trace
 
 from sync import BulkSpec, CrudIntegrator, ObjectType, Request, correlated, correlation_id, registry
+from sync.http import Transport
 from sync.models import Operation
 from sync.monitoring.logs import JsonFormatter
 from sync.testing import deliver
@@ -242,6 +243,20 @@ def test_the_remote_is_told_its_trace_where_that_is_wished(
     context = by_name(spans)["POST"].context
     expected = f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
     assert told == (expected if on else None)
+
+
+def test_a_trace_that_the_integrator_tells_by_itself_is_the_one_that_is_told(
+    groups: Any, remote: Any, spans: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CRUDSYNC = {**settings.CRUDSYNC, "traceparent": True}
+    sent: list[Request] = []
+    answer = Transport._answer
+    monkeypatch.setattr(Transport, "_answer", lambda self, request: (sent.append(request), answer(self, request))[1])
+    monkeypatch.setattr(groups, "_class_headers", {"Traceparent": "its own"})
+    Group.objects.create(name="a")
+    deliver()
+    told = {name: value for name, value in sent[0].headers.items() if name.lower() == "traceparent"}
+    assert told == {"Traceparent": "its own"}
 
 
 def test_a_line_names_the_trace_that_it_belongs_to(groups: Any, remote: Any, spans: Any, seen: Seen) -> None:
