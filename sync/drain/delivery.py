@@ -6,24 +6,26 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sync import bindings, operations, ratelimit
-from sync.bindings.rows import Claimed, Settlement
+from sync import operations
+from sync.bindings.rows import Settlement
 from sync.drain import attempt as attempts
 from sync.drain import journey
 from sync.drain.decide import Action
 from sync.drain.interpret import Interpreter
+from sync.drain.pace import Pace
 from sync.drain.parcels import Parcel, parcels, split
+from sync.drain.parents import ask_for_parents
 from sync.drain.plan import Plan, is_first
 from sync.drain.recorder import Result, journal, settle
 from sync.drain.scribe import Scribe
 from sync.drain.send import Dispatch, Senders, Sent
 from sync.drain.settling import released, without_call
-from sync.exceptions import CrudSyncError, LimiterUnavailable, RateLimitExceeded
+from sync.exceptions import CrudSyncError
 from sync.faults import point
 from sync.secrets import trace
-from sync.types import Answer, Grant, Outcome, RateLimit, Request, Wanted
+from sync.types import Answer, Grant, Outcome, Request, Wanted
 
 logger = logging.getLogger("crudsync.drain")
 
@@ -58,23 +60,6 @@ class Tally:
     failed: int = 0
     unchanged: int = 0
     released: int = 0
-
-
-Limits = tuple[RateLimit, ...]
-
-
-@dataclass(slots=True)
-class Pace:
-    """When tokens ran out: seconds until the next one, None while there are some.
-
-    ``late`` says that there would have been one, but beyond the time in which this claim may send, ``away`` that nobody
-    can tell.
-    """
-
-    next_token_s: float | None = None
-    late: bool = False
-    away: bool = False
-    grants: dict[Limits, deque[Grant]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +111,13 @@ class Delivery:
         self.interpreter = interpreter
         self.window_end = window_end
         self.lease_end = lease_end
-        self.slice_end = slice_end
         self.task_id = task_id
         self.tally = tally
         self.latency_s = latency_s
         self.inside_verb = inside_verb
         self.apart = apart
         self.tick = tick
-        self.pace = Pace()
+        self.pace = Pace(connection_id, min(slice_end, window_end))
         self._todo: deque[Parcel] = deque()
         self._results: list[Result] = []
         self._others: list[Settlement] = []
@@ -156,7 +140,7 @@ class Delivery:
         self.tally.unchanged += sum(plan.decision.action is Action.NOTHING for plan in plans)
         self._failing = all(plan.claim.attempts for plan in calling)
         self._todo.extend(parcels([attempts.attempt(plan) for plan in calling]))
-        self._ask_for_parents(plans)
+        ask_for_parents(self.connection_id, plans, self.interpreter.model_of)
         self._journal = Scribe(len(calling), self.senders.nudge)
         self._record = Scribe(len(calling), self.senders.nudge)
         try:
@@ -210,7 +194,8 @@ class Delivery:
             return
         chosen: list[tuple[Parcel, Grant]] = []
         while self._todo and len(chosen) < room:
-            grant = self._grant(self._todo[0], min(len(self._todo), max(room, GRANTS_AHEAD if ahead else 1)))
+            wanted = min(len(self._todo), max(room, GRANTS_AHEAD if ahead else 1))
+            grant = self.pace.grant(self._todo[0].limits, wanted)
             if grant is None:
                 break
             chosen.append((self._todo.popleft(), grant))
@@ -218,28 +203,6 @@ class Delivery:
             self._dispatch(chosen)
         elif not self.senders.under_way and self._todo:
             self._put_off(self.pace.next_token_s or 0.0)
-
-    def _grant(self, parcel: Parcel, n: int) -> Grant | None:
-        """Return a token for this parcel, None where none is to be had in time."""
-        pace, limits = self.pace, tuple(parcel.limits)
-        mine = pace.grants.setdefault(limits, deque())  # tokens are good for whatever counts against the same limits
-        while mine:
-            grant = mine.popleft()
-            if grant.until > time.monotonic():
-                return grant
-        horizon_s = min(self.slice_end, self.window_end) - time.monotonic()
-        if horizon_s <= 0:
-            return None
-        try:
-            grants = ratelimit.take(self.connection_id, limits, n, horizon_s=horizon_s, seed=operations.sent_since)
-        except RateLimitExceeded as error:
-            pace.next_token_s = error.retry_after_s
-            pace.away = isinstance(error, LimiterUnavailable)
-            return None
-        mine.extend(grants.granted)
-        pace.next_token_s = None if mine else grants.retry_after_s
-        pace.late = not mine and grants.retry_after_s > horizon_s
-        return mine.popleft() if mine else None
 
     def _dispatch(self, chosen: Sequence[tuple[Parcel, Grant]]) -> None:
         """Journal and send. What cannot be built is settled as its own fault."""
@@ -387,22 +350,3 @@ class Delivery:
         for result in results:
             if result.ruling.outcome.ok and result.attempt.plan.claim.id in ids:
                 self.interpreter.follow(result.attempt.plan, result.attempt.verb, result.ruling.outcome)
-
-    def _ask_for_parents(self, plans: Sequence[Plan]) -> None:
-        """A parent without a binding is asked for; one that has a binding is left as it is."""
-        missing: dict[str, set[str]] = {}
-        claims: dict[str, Claimed] = {}
-        for plan in plans:
-            if plan.waits_for:
-                object_type, _, object_id = plan.waits_for.partition(":")
-                missing.setdefault(object_type, set()).add(object_id)
-                claims[object_type] = plan.claim
-        for object_type, ids in missing.items():
-            bindings.ensure(
-                self.connection_id,
-                object_type,
-                sorted(ids),
-                model=self.interpreter.model_of(object_type),
-                actor=claims[object_type].actor,
-                origin=claims[object_type].origin,
-            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from sync.exceptions import ParentNotSynced
 from sync.models import State
 
 if TYPE_CHECKING:
+    from sync.drain.plan import Plan
     from sync.types import ObjectTypeSpec, ParentSpec
 
 STUCK: Mapping[str, str] = {
@@ -93,6 +94,32 @@ class Parents:
                 self._known.update(bindings.remote_ids(self.connection_id, {object_type: {object_id}}))
             name = ahead
         return False
+
+
+def ask_for_parents(connection_id: int, plans: Sequence[Plan], model_of: Callable[[str], str]) -> None:
+    """Ask for parents that have no binding; one that has a binding is left as it is.
+
+    Args:
+        connection_id: the connection.
+        plans: those that wait say for whom.
+        model_of: returns the label of an object type's model.
+    """
+    missing: dict[str, set[str]] = {}
+    claims: dict[str, Claimed] = {}
+    for plan in plans:
+        if plan.waits_for:
+            object_type, _, object_id = plan.waits_for.partition(":")
+            missing.setdefault(object_type, set()).add(object_id)
+            claims[object_type] = plan.claim
+    for object_type, ids in missing.items():
+        bindings.ensure(
+            connection_id,
+            object_type,
+            sorted(ids),
+            model=model_of(object_type),
+            actor=claims[object_type].actor,
+            origin=claims[object_type].origin,
+        )
 
 
 def _named(spec: ObjectTypeSpec, speaker: Any) -> list[tuple[ParentSpec, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 
-from sync import bindings
+from sync import bindings, ratelimit
 from sync.drain import Report, delivery, gate, loop
 from sync.drain.parcels import parcels, split
 from sync.exceptions import PayloadError
@@ -74,7 +74,7 @@ def test_tokens_are_shared_by_all_that_count_against_the_same_limits(
     for number in range(4):
         Group.objects.create(name=f"g{number}")
     deliver()
-    monkeypatch.setattr(delivery.ratelimit, "take", take)
+    monkeypatch.setattr(ratelimit, "take", take)
     integrator.rate_limits = (RateLimit(1000),)
     for group in list(Group.objects.order_by("pk")):
         group.name += " edited"
