@@ -81,9 +81,9 @@ def test_code_of_the_first_version_can_insert_into_the_tables_of_this_one() -> N
 
 # --- broken off ------------------------------------------------------------------------------------------------------
 
-IN_STEPS = [
+IN_STEPS = sorted(
     name for (app, name), each in MigrationLoader(None).disk_migrations.items() if app == APP and not each.atomic
-]
+)
 
 
 class BrokenOff(Exception):
