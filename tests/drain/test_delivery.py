@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from sync import bindings, ratelimit
-from sync.drain import Report, delivery, gate, loop
+from sync.drain import Report, gate, loop
 from sync.drain.parcels import parcels, split
 from sync.exceptions import PayloadError
 from sync.models import Binding, Connection, Gate, Operation, State, Status
