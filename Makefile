@@ -14,8 +14,9 @@ export EVERYWHERE
 # With RETRY=1 what failed is run once more, alone: on a loaded machine real processes can miss a deadline.
 AGAIN := $(if $(RETRY),$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none,false)
 # The rooms whose tests touch rows; the others know no database, and run once.
-WITH_ROWS := acceptance admin api bindings capture deadletters drain hostile/test_answers.py hostile/test_canaries.py \
-	hostile/test_rows.py integrators interop management models operations outbox reconcile registry resync tasks testing
+WITH_ROWS := acceptance admin api benchmarks/test_fill.py bindings capture checks connectors/test_oauth2.py correlation \
+	deadletters drain hostile/test_answers.py hostile/test_canaries.py hostile/test_rows.py integrators interop \
+	management models monitoring operations outbox reconcile registry resync tasks testing tracing
 NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 
 .DEFAULT_GOAL := help
