@@ -14,7 +14,7 @@ UNKNOWN = "unknown"
 
 
 def badge(state: str) -> SafeString:
-    """Return a binding's state as a badge; ``crudsync/admin.css`` or ``crudsync/badge.css`` colours it."""
+    """Return a binding's state as a badge; ``crudsync/badge.css`` colours it (the admin brings it along)."""
     label = State(state).label if state in State.values else _("not synced yet") if state == UNKNOWN else state
     return format_html('<span class="crudsync-badge crudsync-{}">{}</span>', state, label)
 

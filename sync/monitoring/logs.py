@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -75,8 +76,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": _without_secrets(_message(record)),
             **context_of(record),
-            **_extra(record),
         }
+        # Nobody's extra stands in for what every line has.
+        line |= {name: value for name, value in _extra(record).items() if name not in line}
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = _trace(record.exc_info)
         if record.stack_info:
@@ -116,6 +118,8 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _is_plain(name: str, value: object) -> bool:
+    if isinstance(value, float) and not math.isfinite(value):  # no JSON
+        return False
     return isinstance(value, str | int | float | bool) and not is_secret_name(name)
 
 

@@ -138,6 +138,14 @@ def test_no_secret_stands_in_a_message_an_argument_or_a_traceback(
     assert "ValueError" in text and "_raise_with_secret" in text
 
 
+def test_an_extra_is_no_other_time_or_level_and_breaks_no_json(logger: logging.Logger, lines: list[str]) -> None:
+    logger.info("why", extra={"level": 5, "time": "noon", "share": float("nan"), "most": float("inf"), "least": 0.5})
+    line = only(lines)
+    assert line["level"] == "INFO"
+    assert line["time"].endswith("Z")
+    assert (line["least"], "share" in line, "most" in line) == (0.5, False, False)
+
+
 def test_the_traceback_is_part_of_its_line(logger: logging.Logger, lines: list[str]) -> None:
     try:
         1 / 0  # noqa: B018 - the error

@@ -63,6 +63,14 @@ def test_a_count_ends_where_the_caller_says(connection: Connection) -> None:
     assert (dict(one.counts), one.backlog, shown(one.backlog, 3), shown(2, 3)) == ({"pending": 3}, 3, "3+", "2")
 
 
+def test_what_is_synced_is_looked_for_among_a_bounded_number(connection: Connection) -> None:
+    for _ in range(heaps.LOOKED_AT * 2):
+        bind(connection, State.PENDING, age_s=1)
+    bind(connection, State.SYNCED)
+    assert "synced" not in report([connection], most=2).connections[0].counts
+    assert report([connection], most=3).connections[0].counts["synced"] == 1
+
+
 def test_without_connections_nothing_is_asked_of_bindings(connection: Connection) -> None:
     assert report([]).connections == ()
 
