@@ -72,7 +72,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asked = set(getattr(item, "fixturenames", ()))
         if {"worker", "beat", "celery_setup"} & asked:
             item.add_marker(pytest.mark.process)
-        if {"db", "transactional_db"} & asked or item.get_closest_marker("django_db") or _is_django_s(item):
+        marks = {mark.name for mark in item.iter_markers()}
+        if {"db", "transactional_db"} & asked or {"django_db", "pg"} & marks or _is_django_s(item):
             item.add_marker(pytest.mark.rows)
         if connection.vendor != "postgresql" and item.get_closest_marker("pg"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: run pytest with --pg"))
