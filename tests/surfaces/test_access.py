@@ -12,6 +12,7 @@ from django.test import Client, RequestFactory
 
 from examples.shop.models import Product
 from sync.models import Binding, Connection
+from tests.acceptance.marks import once
 from tests.surfaces import routes
 from tests.surfaces.deeds import ACCOUNT, DEEDS, Deed
 from tests.surfaces.stage import CANARY, SECRET, TOKEN, Stage
@@ -35,11 +36,13 @@ def refused(answer: Any) -> bool:
 # --- what is seen ----------------------------------------------------------------------------------------------------
 
 
+@once
 @pytest.mark.parametrize("call", SEEN)
 def test_nothing_is_shown_to_whoever_is_not_signed_in(call: str, client: Client, stage: Stage) -> None:
     assert refused(client.get(address(call, stage)))
 
 
+@once
 @pytest.mark.parametrize("call", STAFF)
 def test_a_page_for_the_staff_is_shown_to_nobody_else_whatever_they_may(
     call: str, person: Person, everything: Everything, stage: Stage
@@ -54,6 +57,7 @@ def test_it_is_shown_to_whoever_has_its_permissions_and_no_more(call: str, perso
     assert "/login/" not in answer.request["PATH_INFO"]
 
 
+@once
 @pytest.mark.parametrize("call", [call for call, needs in ALLOWED.items() if needs])
 def test_it_is_hidden_from_whoever_lacks_one_permission_and_has_all_others(
     call: str, person: Person, everything: Everything, stage: Stage
@@ -63,6 +67,7 @@ def test_it_is_hidden_from_whoever_lacks_one_permission_and_has_all_others(
         assert refused(person(*everything(needed)).get(address(call, stage))), needed
 
 
+@once
 @pytest.mark.parametrize("call", [call for call, needs in SEEN.items() if needs == NOBODY])
 def test_rows_with_one_writer_are_added_and_removed_by_nobody(call: str, admin_client: Client, stage: Stage) -> None:
     assert admin_client.get(address(call, stage)).status_code == 403
@@ -78,6 +83,7 @@ def test_the_metrics_are_for_the_staff_and_for_whoever_has_the_token(client: Cli
     assert client.get("/crudsync/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
+@once
 @pytest.mark.parametrize("call", BUTTONS)
 def test_a_button_shows_nothing(call: str, admin_client: Client, person: Person, stage: Stage) -> None:
     assert admin_client.get(address(call, stage)).status_code == 405
@@ -103,6 +109,7 @@ REVEALING = {
 """Where payloads and answers are shown to those who may read them."""
 
 
+@once
 @pytest.mark.parametrize("call", ALLOWED)
 def test_payloads_are_shown_to_those_alone_who_may_read_them(
     call: str, person: Person, everything: Everything, stage: Stage
@@ -112,6 +119,7 @@ def test_payloads_are_shown_to_those_alone_who_may_read_them(
     assert (CANARY in person(*everything()).get(url).content.decode()) or call not in REVEALING
 
 
+@once
 @pytest.mark.parametrize("call", ALLOWED)
 def test_a_credential_is_shown_to_nobody(call: str, admin_client: Client, stage: Stage) -> None:
     text = admin_client.get(address(call, stage)).content.decode()

@@ -40,7 +40,7 @@ def hooked() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
             """Nothing is printed."""
 
     server = HTTPServer(("127.0.0.1", 0), Told)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/hook", told
     server.shutdown()
