@@ -15,7 +15,7 @@ export EVERYWHERE
 AGAIN := $(if $(RETRY),$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none,false)
 # The rooms whose tests touch rows; the others know no database, and run once.
 WITH_ROWS := acceptance admin api bindings capture deadletters drain hostile/test_answers.py hostile/test_canaries.py \
-	hostile/test_rows.py integrators interop management models operations outbox reconcile registry resync tasks testing
+	hostile/test_rows.py integrators interop management models operations outbox reconcile registry resync surfaces tasks testing
 NO_SECRETS := env SECRET_KEY=only-for-checks DATABASE_URL=sqlite:///:memory:
 
 .DEFAULT_GOAL := help
