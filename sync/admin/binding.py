@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from sync.admin import show
+from sync.admin import bounds, show
 from sync.admin.forms import DoubtForm
 from sync.admin.keyset import KeysetAdmin
 from sync.admin.letters import LOGGED, LetterActions
@@ -200,6 +200,8 @@ class BindingAdmin(LetterActions, KeysetAdmin):
         return show.pretty(obj.seen or "")
 
     def _again(self, request: HttpRequest, queryset: QuerySet[Binding], wanted: Wanted) -> None:
+        if bounds.refused(self, request, queryset):
+            return
         rows = list(queryset[:LOGGED])
         total = again(queryset, actor=request.user.get_username(), reason=show.asked_for(wanted), wanted=wanted)
         self._log(request, rows, f"crudsync: {show.asked_for(wanted)}")

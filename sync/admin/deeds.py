@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from sync import deadletters
-from sync.admin import show
+from sync.admin import bounds, show
 from sync.admin.forms import ReasonForm
 from sync.admin.letters import GIVEN, LOGGED
 from sync.admin.permissions import IGNORE, RESYNC, may
@@ -64,6 +64,8 @@ class ObjectDeeds(_Base):
 
     def ask_for(self, request: HttpRequest, objects: QuerySet[Any] | Sequence[Any], wanted: Wanted) -> bool:
         """Ask workers for objects, tell how many, and log it; return False where that could not be."""
+        if bounds.refused(self, request, objects):
+            return False
         word = show.asked_for(wanted)
         try:
             logged = list(objects[:LOGGED])
@@ -97,6 +99,8 @@ class ObjectDeeds(_Base):
 
     def ignore_objects(self, request: HttpRequest, objects: QuerySet[Any] | Sequence[Any], reason: str) -> None:
         """Ignore the dead letters of objects, under every account, for a reason."""
+        if bounds.refused(self, request, objects):
+            return
         model: type[Model] = self.model
         who, label = request.user.get_username(), model_label(model)
         total = 0

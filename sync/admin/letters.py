@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from sync import deadletters
+from sync.admin import bounds
 from sync.admin.forms import ReasonForm
 from sync.admin.permissions import IGNORE, REPLAY, may
 from sync.models import Binding
@@ -75,14 +76,17 @@ class LetterActions(_Base):
     def unignore_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Put what was ignored back into the list."""
         rows = list(queryset[:LOGGED])
-        total = deadletters.unignore(self.letters_of(queryset))
+        total = deadletters.unignore(self.letters_of(queryset), limit=bounds.MOST)
         self._log(request, rows, "crudsync: ignored no more")
         text = ngettext("%(n)d letter is open again.", "%(n)d letters are open again.", total)
         self.message_user(request, text % {"n": total}, messages.SUCCESS)
+        if total >= bounds.MOST:
+            bounds.tell_of_more(self, request)
 
     def replay_now(self, request: HttpRequest, rows: Sequence[Any], letters: QuerySet[Binding]) -> None:
         """Replay letters, tell what was left and why, and log it on these rows."""
-        done = deadletters.replay(letters, actor=request.user.get_username())
+        limit = bounds.MOST if bounds.many(letters) else None
+        done = deadletters.replay(letters, actor=request.user.get_username(), limit=limit)
         self._log(request, rows, "crudsync: replayed")
         text = ngettext("%(n)d object was asked for.", "%(n)d objects were asked for.", done.asked)
         self.message_user(request, text % {"n": done.asked}, messages.SUCCESS)
@@ -100,13 +104,17 @@ class LetterActions(_Base):
                 done.under_way,
             )
             self.message_user(request, text % {"n": done.under_way}, messages.INFO)
+        if done.more:
+            bounds.tell_of_more(self, request)
 
     def ignore_now(self, request: HttpRequest, rows: Sequence[Any], letters: QuerySet[Binding], reason: str) -> None:
         """Ignore letters for a reason, and log it on these rows."""
-        total = deadletters.ignore(letters, reason=reason, actor=request.user.get_username())
+        total = deadletters.ignore(letters, reason=reason, actor=request.user.get_username(), limit=bounds.MOST)
         self._log(request, rows, f"crudsync: ignored: {reason}")
         text = ngettext("%(n)d letter is ignored.", "%(n)d letters are ignored.", total)
         self.message_user(request, text % {"n": total}, messages.SUCCESS)
+        if total >= bounds.MOST:
+            bounds.tell_of_more(self, request)
 
     def _log(self, request: HttpRequest, rows: Sequence[Any], words: str) -> None:
         for row in rows:

@@ -14,11 +14,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from examples.shop.models import Category, Product
+from sync import deadletters
+from sync.admin import bounds
 from sync.models import Binding, Cause, State
 from sync.types import Lane, Wanted
 
 LIST = "/admin/crudsync/cause/"
 BINDINGS = "/admin/crudsync/binding/"
+REASON = {"_reason_given": "1", "reason": "known"}
+MORE = "There are more than one request takes"
 
 
 def page(client: Client, url: str, **data: Any) -> str:
@@ -203,6 +207,40 @@ def test_selected_objects_are_replayed_and_ignored_where_they_are_letters(
     fine.refresh_from_db()
     assert (one.ignored, one.wanted, fine.wanted) == ("", Wanted.PUSH, Wanted.AUTO)
     assert LogEntry.objects.filter(object_id=str(one.pk)).count() == 3
+
+
+def test_of_more_letters_than_one_request_takes_the_others_are_left_for_the_next(
+    admin: Client, letter: Callable[..., Binding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST", 2)
+    for verb in (deadletters.replay, deadletters.ignore):
+        monkeypatch.setitem(verb.__globals__, "CHUNK", 2)
+    one, *_others = [letter() for _ in range(3)]
+    asked = {"_selected_action": [one.cause_id]}
+    for action, more in (("ignore_selected", REASON), ("unignore_selected", {}), ("replay_selected", {})):
+        url = f"{LIST}?letters=all"
+        first = admin.post(url, {**asked, **more, "action": action}, follow=True).content.decode()
+        assert MORE in first, action
+        assert MORE not in admin.post(url, {**asked, **more, "action": action}, follow=True).content.decode(), action
+    assert not Binding.objects.exclude(wanted=Wanted.PUSH, ignored="").exists()
+
+
+def test_a_deed_that_could_not_go_on_where_it_ended_is_refused_for_more_than_one_request_takes(
+    admin: Client, letter: Callable[..., Binding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST", 2)
+    rows = [letter() for _ in range(3)]
+    chosen = {"_selected_action": [row.pk for row in rows], "action": "resync_selected"}
+    assert "At most 2 at once, so nothing was done" in admin.post(BINDINGS, chosen, follow=True).content.decode()
+    products = [row.object_id for row in rows]
+    for action in ("crudsync_resync", "crudsync_pull", "crudsync_ignore"):
+        data = {"_selected_action": products, "action": action, **REASON}
+        text = admin.post("/admin/shop/product/", data, follow=True).content.decode()
+        assert "At most 2 at once, so nothing was done" in text, action
+    assert not Binding.objects.exclude(wanted=Wanted.AUTO, ignored="").exists()
+    assert not LogEntry.objects.exists()
+    fewer = {"_selected_action": [row.pk for row in rows[:2]], "action": "resync_selected"}
+    assert "2 objects were asked for." in admin.post(BINDINGS, fewer, follow=True).content.decode()
 
 
 def test_a_cause_that_does_not_exist_is_not_found(admin: Client) -> None:
