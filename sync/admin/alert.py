@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from sync import conf
+from sync.admin.forms import JsonField
 from sync.admin.readonly import ReadOnlyAdmin
 from sync.models import AlertRule, Incident
 from sync.monitoring.alerts.rules import OF_SYSTEM
@@ -30,6 +32,7 @@ class AlertRuleForm(_ModelForm):
     class Meta:
         model = AlertRule
         fields = "__all__"
+        field_classes: ClassVar[Any] = {"channels": JsonField}
 
     def clean_channels(self) -> list[str]:
         """Refuse channels that there are none of."""
@@ -60,6 +63,10 @@ class AlertRuleAdmin(_ModelAdmin):
     list_select_related = ("connection",)
     show_full_result_count = False
     search_fields = ("name",)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse what no database can compare with."""
+        return "\x00" not in value and super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(Incident)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, ClassVar
 
 from django import forms
+from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext_lazy as _
 
 from sync import registry
@@ -20,8 +22,35 @@ ARRIVED = "arrived"
 NEVER = "never"
 
 
+class JsonField(forms.JSONField):
+    """JSON that a column can hold and a page can show: Django's own fails on what is nested or long beyond use."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value; half characters, NUL and numbers beyond every float are refused."""
+        try:
+            found = super().to_python(value)
+            told = json.dumps(found, allow_nan=False, ensure_ascii=False)
+            told.encode()
+        except (ValueError, RecursionError):  # a UnicodeEncodeError is a ValueError, a ValidationError is none
+            raise forms.ValidationError(_("Enter a valid JSON."), code="invalid") from None
+        if "\\u0000" in told:
+            raise forms.ValidationError(_("Null characters are not allowed."), code="null_characters_not_allowed")
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what is shown again: as it was typed, where it is none."""
+        try:
+            self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput(data)
+        return super().bound_data(data, initial)
+
+
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """An account; its options are checked here, not at the next drain."""
+
+    class Meta:
+        field_classes: ClassVar[Any] = {"options": JsonField}
 
     def clean_base_url(self) -> str:
         """Refuse a user and a password: whoever may view accounts reads this, and no call is made with them."""

@@ -56,6 +56,10 @@ def check(limit: RateLimit) -> RateLimit:
             code="burst_over_limit",
             hint="a window holds `limit` calls at the most: lower the burst",
         )
+    for field in ("endpoints", "methods"):
+        _words(field, getattr(limit, field))
+    if not _text(limit.name) and limit.name != "":
+        raise _unfit("name", limit.name, "give text on one line")
     return limit
 
 
@@ -121,3 +125,17 @@ def _seconds(number: Any) -> None:
             code="bad_rate_per",
             hint="give the window's length in seconds, a thousandth to a year",
         )
+
+
+def _words(field: str, given: Any) -> None:
+    """A text alone would be taken letter by letter, so that no call counted against the limit."""
+    if not isinstance(given, tuple) or not all(_text(word) for word in given):
+        raise _unfit(field, given, f'give a tuple of texts, such as {field}=("POST",)')
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
+def _unfit(field: str, given: Any, hint: str) -> ConfigurationError:
+    return ConfigurationError(f"{field} of a rate limit cannot be {shown(given)}", code="bad_rate_limit", hint=hint)

@@ -26,6 +26,12 @@ from sync.types import RateLimit
         (RateLimit(1, per="60"), "bad_rate_per"),  # type: ignore[arg-type]
         (RateLimit(1, burst=0), "bad_rate_burst"),
         (RateLimit(5, burst=6), "burst_over_limit"),
+        (RateLimit(5, methods="POST"), "bad_rate_limit"),  # type: ignore[arg-type]  # would count no call at all
+        (RateLimit(5, methods=5), "bad_rate_limit"),  # type: ignore[arg-type]
+        (RateLimit(5, endpoints=("products", None)), "bad_rate_limit"),  # type: ignore[arg-type]
+        (RateLimit(5, endpoints=("",)), "bad_rate_limit"),
+        (RateLimit(5, name="a\x00b"), "bad_rate_limit"),
+        (RateLimit(5, name=None), "bad_rate_limit"),  # type: ignore[arg-type]
     ],
 )
 def test_a_limit_that_cannot_be_kept_is_refused_with_a_code_and_a_hint(limit: RateLimit, code: str) -> None:
