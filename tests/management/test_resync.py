@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -134,3 +135,15 @@ def test_an_interruption_while_watching_is_no_traceback(
 
     monkeypatch.setattr("sync.management.following.arrival", look)
     assert "5 asked for" in run("crudsync_resync", "shop.Product", "--watch")
+
+
+def test_an_interruption_while_asking_is_told_and_is_no_success(
+    products: list[Product], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: Any, **kwargs: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sync.management.commands.crudsync_resync.resync", interrupted)
+    with pytest.raises(CommandError, match="start it again") as raised:
+        run("crudsync_resync", "shop.Product")
+    assert raised.value.returncode == 130

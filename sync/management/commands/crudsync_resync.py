@@ -20,6 +20,9 @@ from sync.registry import model_label
 from sync.resync import resync, targets
 from sync.types import Wanted
 
+INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C ended."""
+
 
 class Command(JsonCommand):
     """Ask for objects to be sent again, whole; workers do it."""
@@ -59,7 +62,8 @@ class Command(JsonCommand):
         except CrudSyncError as error:
             raise failed(error) from error
         except KeyboardInterrupt:
-            self.stderr.write("stopped; what was asked for is sent, the rest is not: start it again")
+            text = "stopped; what was asked for is sent, the rest is not: start it again"
+            raise CommandError(text, returncode=INTERRUPTED) from None
 
     def _tell(self, asked: dict[str, int], options: dict[str, Any]) -> None:
         total = sum(asked.values())
