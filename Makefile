@@ -52,7 +52,7 @@ test-sqlite: $(DEV_STAMP)
 
 # By itself: while a browser is driven, a process has an event loop running, in which other tests cannot use the ORM.
 test-browser: $(DEV_STAMP)
-	$(BIN)/python -m coverage run -m pytest tests/browser $(ARGS) || $(AGAIN)
+	$(BIN)/python -m pytest tests/browser $(ARGS) || $(AGAIN)
 
 # What asks for no database ran on SQLite; what asks for one was measured there, but for what needs PostgreSQL.
 test-postgres: $(DEV_STAMP)

@@ -30,23 +30,27 @@ LIMITS = (RateLimit(10, per=1.0), RateLimit(100, per=6.0))
 HUGE = RateLimit(50_000_000, per=1.0, burst=10_000_000)
 ROW = struct.Struct("d")
 SLICE_S = 2.0
-STARTING_S = 3.0
+STARTING_S = 60.0
+"""How long the processes may take until all are ready."""
 SPEED_CALLS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What each process is told: the Redis, the limit, when to start and to end (monotonic seconds)."""
+    """What each process is told: the Redis, the limit, and for how many seconds."""
 
     url: str
     limit: RateLimit
-    starts: float
-    ends: float
+    seconds: float = 0.0
 
     @property
     def bucket(self) -> str:
         """The connection's key: one for each limit."""
         return f"benchmark-{self.limit.limit}-{self.limit.per:g}"
+
+
+Work = Callable[[Load, str, float], None]
+"""What a process does: with its load and the path of the shared file, until a moment (monotonic seconds)."""
 
 
 def run(seconds: float = 15.0, processes: int = 8) -> dict[str, Any]:
@@ -108,40 +112,60 @@ def _measure(url: str, seconds: float, processes: int) -> dict[str, Any]:
     return {
         "windows_over": sum(each["windows_over"] for each in details),
         "share_used": min(each["share_used"] for each in details),
-        "tokens_per_second": _rows(_speed, Load(url, HUGE, 0.0, 0.0), 1)[0],
+        "tokens_per_second": _rows(_speed, Load(url, HUGE), 1)[0][0],
         "processes": processes,
         "limits": details,
     }
 
 
 def _hammer(url: str, limit: RateLimit, seconds: float, processes: int) -> dict[str, Any]:
-    starts = time.monotonic() + STARTING_S
-    load = Load(url, limit, starts, starts + seconds)
-    sends = sorted(_rows(_hammering, load, processes))
-    return {"limit": limit.limit, "per_s": limit.per, "sends": len(sends), **judge(sends, limit, load.ends)}
+    sends, began = _rows(_hammering, Load(url, limit, seconds), processes)
+    return {
+        "limit": limit.limit,
+        "per_s": limit.per,
+        "sends": len(sends),
+        **judge(sorted(sends), limit, began + seconds),
+    }
 
 
-def _rows(work: Callable[[Load, str], None], load: Load, processes: int) -> list[float]:
-    """Run work in fresh processes, and return the numbers that they appended to their shared file."""
+def _rows(work: Work, load: Load, processes: int) -> tuple[list[float], float]:
+    """Run work in fresh processes, all at once when the last is ready.
+
+    Returns:
+        The numbers that they appended to their shared file, and when they began (monotonic seconds).
+    """
+    context = multiprocessing.get_context("spawn")
+    ready, began = context.Semaphore(0), context.Value("d", 0.0)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "rows"
         path.touch()
-        context = multiprocessing.get_context("spawn")
-        workers = [context.Process(target=work, args=(load, str(path))) for _ in range(processes)]
+        workers = [
+            context.Process(target=_together, args=(work, load, str(path), ready, began)) for _ in range(processes)
+        ]
         for worker in workers:
             worker.start()
+        for _ in workers:
+            ready.acquire(timeout=STARTING_S)
+        began.value = time.monotonic()
         for worker in workers:
             worker.join()
-        return [value for (value,) in ROW.iter_unpack(path.read_bytes())]
+        return [value for (value,) in ROW.iter_unpack(path.read_bytes())], began.value
 
 
-def _hammering(load: Load, path: str) -> None:
-    """Take tokens in slices and write down when each was used, until the end."""
+def _together(work: Work, load: Load, path: str, ready: Any, began: Any) -> None:
+    """Say that this process is ready, and begin with the others."""
     _configure(load.url)
+    ready.release()
+    while not began.value:
+        time.sleep(0.002)
+    work(load, path, began.value + load.seconds)
+
+
+def _hammering(load: Load, path: str, ends: float) -> None:
+    """Take tokens in slices and write down when each was used, until the end."""
     out = os.open(path, os.O_WRONLY | os.O_APPEND)
-    time.sleep(max(0.0, load.starts - time.monotonic()))
-    while (now := time.monotonic()) < load.ends:
-        grants = ratelimit.take(load.bucket, [load.limit], 1, horizon_s=min(SLICE_S, load.ends - now))
+    while (now := time.monotonic()) < ends:
+        grants = ratelimit.take(load.bucket, [load.limit], 1, horizon_s=min(SLICE_S, ends - now))
         _use(grants, out)
         if not grants.granted:
             # Early enough to reserve the next token before another process does.
@@ -157,9 +181,8 @@ def _use(grants: Grants, out: int) -> None:
             os.write(out, ROW.pack(now))
 
 
-def _speed(load: Load, path: str) -> None:
+def _speed(load: Load, path: str, _ends: float) -> None:
     """Write down how many tokens a second one process takes, a hundred a call."""
-    _configure(load.url)
     ratelimit.take(load.bucket, [load.limit], 1, horizon_s=10)
     time.sleep(1.5)  # the empty bucket fills
     started = time.perf_counter()

@@ -16,7 +16,7 @@ from pytest_celery import CeleryTestBackend, CeleryTestBroker
 from project.celery import app as site
 from project.servers import redis_binary
 from tests.loopback import loopback_only
-from tests.measuring import unmeasured
+from tests.measuring import measure_no_children, unmeasured
 from tests.servers.celery import Beat, Worker, broker_at
 from tests.servers.nodes import DatabaseContainer, RedisContainer, WorkerNode
 from tests.servers.plugin import postgres_server as started_postgres
@@ -63,6 +63,11 @@ def _registry_as_before() -> Iterator[None]:
     before = dict(integrators())
     yield
     assert dict(integrators()) == before
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("numprocesses", None):  # here tests run; where there are several processes, all measure
+        measure_no_children()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -11,19 +11,21 @@ VARIABLE = "COVERAGE_PROCESS_CONFIG"
 """By this coverage tells the processes that are started to measure, too."""
 
 
+def measure_no_children() -> None:
+    """Leave out what this process starts: it reaches next to nothing that tests do not, and starts a third slower."""
+    os.environ.pop(VARIABLE, None)
+
+
 @contextmanager
 def unmeasured() -> Iterator[None]:
-    """Measure neither what this process runs inside the block nor what is started there."""
+    """Do not measure what this process runs inside the block."""
     coverage = sys.modules.get("coverage")
     running = coverage.Coverage.current() if coverage is not None else None
     if running is None:
         yield
         return
-    told = os.environ.pop(VARIABLE, None)
     running.stop()
     try:
         yield
     finally:
         running.start()
-        if told is not None:
-            os.environ[VARIABLE] = told
