@@ -27,6 +27,8 @@ NEVER = "never"
 WANTED = {"failed": FAILED, "pending": PENDING, "synced": Q(state=State.SYNCED), NEVER: Q()}
 """What a binding is where its row is of a state; *never synced* is a row without any."""
 
+RARE = ("failed", "pending")
+
 GROUPS = (8, 4, 4, 4, 12)
 """Of the digits of a UUID, between its dashes."""
 
@@ -55,11 +57,12 @@ def _bindings(model: type[Model], connection_id: int | None) -> QuerySet[Binding
 class ByBinding(admin.SimpleListFilter):
     """A filter by what a row's bindings are like.
 
-    ``bindings``: those by which rows are chosen, None where nothing is; ``absent``: rows without are meant.
+    ``bindings``: those by which rows are chosen, None where nothing is; ``absent``: rows without are meant;
+    ``rare``: few rows should be so, where all is well.
     """
 
     bindings: QuerySet[Binding] | None = None
-    absent = False
+    absent = rare = False
 
     def narrow(self, rows: QuerySet[Any], condition: Q, connection_id: int | None, *, absent: bool) -> QuerySet[Any]:
         """Return the rows that have such a binding, or those that have none."""
@@ -89,6 +92,7 @@ class SyncStateFilter(ByBinding):
         condition = WANTED.get(self.value() or "")
         if condition is None:
             return queryset
+        self.rare = self.value() in RARE
         account = _number(request.GET.get(CONNECTION, ""))
         return self.narrow(queryset, condition, account, absent=self.value() == NEVER)
 

@@ -81,7 +81,8 @@ class NarrowedChangeList(ChangeList):
         if spec is None or spec.bindings is None:
             return rows
         bindings, half = spec.bindings.order_by(), _estimated(self.model, rows.db) // 2
-        known = bindings[: max(half, self.few) + 1].count()
+        looked_for = self.few if spec.rare else max(half, self.few)
+        known = bindings[: looked_for + 1].count()
         if known <= self.few and not spec.absent:
             keys = (pk_of(self.model, object_id) for object_id in bindings.values_list("object_id", flat=True))
             return rows.filter(pk__in={key for key in keys if key is not None})
