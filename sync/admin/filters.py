@@ -23,6 +23,11 @@ STATE = "crudsync"
 CONNECTION = "crudsync_connection"
 FAILED = Q(state__in=STUCK) & ~Q(code=UNLINKED)
 PENDING = Q(state__in=(State.PENDING, State.RETRYING, State.WAITING))
+NEVER = "never"
+WANTED = {"failed": FAILED, "pending": PENDING, "synced": Q(state=State.SYNCED), NEVER: Q()}
+"""What a binding is where its row is of a state; *never synced* is a row without any."""
+
+RARE = ("failed", "pending")
 
 GROUPS = (8, 4, 4, 4, 12)
 """Of the digits of a UUID, between its dashes."""
@@ -41,11 +46,33 @@ def bindings_of_rows(model: type[Model], using: str, connection_id: int | None =
         using: alias of its database.
         connection_id: only under this account.
     """
-    found = Binding.objects.filter(model=model_label(model), object_id=_object_id(model, using))
+    return _bindings(model, connection_id).filter(object_id=_object_id(model, using))
+
+
+def _bindings(model: type[Model], connection_id: int | None) -> QuerySet[Binding]:
+    found = Binding.objects.filter(model=model_label(model))
     return found if connection_id is None else found.filter(connection_id=connection_id)
 
 
-class SyncStateFilter(admin.SimpleListFilter):
+class ByBinding(admin.SimpleListFilter):
+    """A filter by what a row's bindings are like.
+
+    ``bindings``: those by which rows are chosen, None where nothing is; ``absent``: rows without are meant;
+    ``rare``: few rows should be so, where all is well.
+    """
+
+    bindings: QuerySet[Binding] | None = None
+    absent = rare = False
+
+    def narrow(self, rows: QuerySet[Any], condition: Q, connection_id: int | None, *, absent: bool) -> QuerySet[Any]:
+        """Return the rows that have such a binding, or those that have none."""
+        self.absent = absent
+        self.bindings = _bindings(rows.model, connection_id).filter(condition)
+        found = Exists(bindings_of_rows(rows.model, rows.db, connection_id).filter(condition))
+        return rows.filter(~found if absent else found)
+
+
+class SyncStateFilter(ByBinding):
     """Failed, pending, never synced, synced; under the account that the other filter names, where it names one."""
 
     title = _("sync")
@@ -56,23 +83,21 @@ class SyncStateFilter(admin.SimpleListFilter):
         return [
             ("failed", _("failed")),
             ("pending", _("pending")),
-            ("never", _("never synced")),
+            (NEVER, _("never synced")),
             ("synced", _("synced")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the chosen state."""
-        wanted = {"failed": FAILED, "pending": PENDING, "synced": Q(state=State.SYNCED), "never": Q()}
-        condition = wanted.get(self.value() or "")
+        condition = WANTED.get(self.value() or "")
         if condition is None:
             return queryset
-        found = bindings_of_rows(queryset.model, queryset.db, _number(request.GET.get(CONNECTION, ""))).filter(
-            condition
-        )
-        return queryset.filter(~Exists(found) if self.value() == "never" else Exists(found))
+        self.rare = self.value() in RARE
+        account = _number(request.GET.get(CONNECTION, ""))
+        return self.narrow(queryset, condition, account, absent=self.value() == NEVER)
 
 
-class SyncConnectionFilter(admin.SimpleListFilter):
+class SyncConnectionFilter(ByBinding):
     """By account: rows that it knows. Where the state *never synced* is chosen too, those that it does not."""
 
     title = _("sync connection")
@@ -89,7 +114,7 @@ class SyncConnectionFilter(admin.SimpleListFilter):
         chosen = _number(self.value() or "")
         if chosen is None or request.GET.get(STATE):  # the other one has asked for both at once
             return queryset
-        return queryset.filter(Exists(bindings_of_rows(queryset.model, queryset.db, chosen)))
+        return self.narrow(queryset, Q(), chosen, absent=False)
 
 
 def _object_id(model: type[Model], using: str) -> Combinable:

@@ -1,4 +1,4 @@
-"""Columns and indexes that are added while the workers go on writing, in migrations that may be broken off and run again.
+"""Columns and indexes that come and go while the workers write on, in migrations that may be broken off and run again.
 
 Such a migration is no single transaction: that would keep its locks on one table while it waits for the next.
 """
@@ -47,7 +47,7 @@ class AddIndexBesideWriters(migrations.AddIndex):
         """Build it; what a broken off attempt left behind, invalid, goes first."""
         model = to_state.apps.get_model(app_label, self.model_name)
         if schema_editor.connection.vendor != "postgresql":
-            if not self._is_there(schema_editor, model):
+            if not _has_index(self, schema_editor, model, self.index.name):
                 super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
         if self.allow_migrate_model(schema_editor.connection.alias, model):
@@ -58,16 +58,46 @@ class AddIndexBesideWriters(migrations.AddIndex):
         """Drop it, likewise."""
         model = from_state.apps.get_model(app_label, self.model_name)
         if schema_editor.connection.vendor != "postgresql":
-            if schema_editor.collect_sql or self._is_there(schema_editor, model):
+            if schema_editor.collect_sql or _has_index(self, schema_editor, model, self.index.name):
                 super().database_backwards(app_label, schema_editor, from_state, to_state)
             return
         if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.remove_index(model, self.index, concurrently=True)
 
-    def _is_there(self, schema_editor: Any, model: Any) -> bool:
-        if schema_editor.collect_sql or not self.allow_migrate_model(schema_editor.connection.alias, model):
-            return False
-        with schema_editor.connection.cursor() as cursor:
-            return self.index.name in schema_editor.connection.introspection.get_constraints(
-                cursor, model._meta.db_table
-            )
+
+class RemoveIndexBesideWriters(migrations.RemoveIndex):
+    """Drop an index without a lock that writers wait for; other databases drop it as they always do."""
+
+    atomic = False
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Drop it where it is there."""
+        model = from_state.apps.get_model(app_label, self.model_name)
+        if schema_editor.connection.vendor != "postgresql":
+            if schema_editor.collect_sql or _has_index(self, schema_editor, model, self.name):
+                super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            index = from_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
+            schema_editor.remove_index(model, index, concurrently=True)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Build it anew, likewise."""
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if schema_editor.connection.vendor != "postgresql":
+            if not _has_index(self, schema_editor, model, self.name):
+                super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            index = to_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
+            schema_editor.remove_index(model, index, concurrently=True)
+            schema_editor.add_index(model, index, concurrently=True)
+
+
+def _has_index(operation: Any, schema_editor: Any, model: Any, name: str) -> bool:
+    """Whether the table has an index of this name; where SQL is only collected, nobody looks."""
+    connection = schema_editor.connection
+    if schema_editor.collect_sql or not operation.allow_migrate_model(connection.alias, model):
+        return False
+    with connection.cursor() as cursor:
+        return name in connection.introspection.get_constraints(cursor, model._meta.db_table)

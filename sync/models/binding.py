@@ -97,7 +97,9 @@ class Binding(models.Model):
                 name="crudsync_binding_stuck",
                 condition=models.Q(state__in=["held", "in_doubt", "dead"]),
             ),
-            models.Index(fields=["model", "object_id"], name="crudsync_binding_model"),
+            models.Index(
+                fields=["model", "object_id", "state", "connection", "code"], name="crudsync_binding_row"
+            ),  # wide, so that a filter of the user's own list need not look at the bindings themselves
             models.Index(fields=["state", "id"], name="crudsync_binding_state", condition=~models.Q(state="synced")),
             models.Index(
                 fields=["cause"],

@@ -146,7 +146,7 @@ def test_a_filter_costs_no_query_a_row(admin: Client, zoo: Connection) -> None:
     usual = queries()
     wanted = [{"crudsync": word} for word in ("failed", "never", "pending", "synced")]
     few = [queries(**data) for data in wanted]
-    assert max(few) <= usual + 1  # the filtered rows are counted beside all of them
+    assert max(few) <= usual + 2  # bindings are counted and read, and keys found, in place of counting rows twice
     for n in range(20):
         bind(zoo, Crate.objects.create(label=str(n)), "crate", state=State.DEAD)
         Crate.objects.create(label=f"loose {n}")
