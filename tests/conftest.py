@@ -83,7 +83,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if connection.vendor != "postgresql" and item.get_closest_marker("pg"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: run pytest with --pg"))
     if hasattr(config, "workerinput"):
-        items[:] = spread(items, lambda item: item.path.parent.name == "acceptance")
+        items[:] = spread(
+            items,
+            waits=lambda item: item.path.parent.name == "acceptance",
+            first=lambda item: item.path.name == "test_chaos.py",
+        )
 
 
 def _is_django_s(item: pytest.Item) -> bool:
