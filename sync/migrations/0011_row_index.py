@@ -1,4 +1,4 @@
-"""A wider index of the bindings of a row; on PostgreSQL it is built, and the old one dropped, beside the workers."""
+"""Indexes by row: a wider one of all bindings, and one of those that failed; made beside the workers on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ class Migration(migrations.Migration):
         AddIndexBesideWriters(
             model_name="binding",
             index=models.Index(
-                fields=["model", "object_id", "state", "connection", "code"], name="crudsync_binding_row"
+                fields=["model", "object_id", "state", "connection"], name="crudsync_binding_row"
+            ),
+        ),
+        AddIndexBesideWriters(
+            model_name="binding",
+            index=models.Index(
+                fields=["model", "object_id", "connection"],
+                name="crudsync_binding_failed",
+                condition=models.Q(
+                    ("state__in", ["held", "in_doubt", "dead"]), models.Q(("code", "unlinked"), _negated=True)
+                ),
             ),
         ),
         RemoveIndexBesideWriters(model_name="binding", name="crudsync_binding_model"),

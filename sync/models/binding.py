@@ -98,8 +98,13 @@ class Binding(models.Model):
                 condition=models.Q(state__in=["held", "in_doubt", "dead"]),
             ),
             models.Index(
-                fields=["model", "object_id", "state", "connection", "code"], name="crudsync_binding_row"
+                fields=["model", "object_id", "state", "connection"], name="crudsync_binding_row"
             ),  # wide, so that a filter of the user's own list need not look at the bindings themselves
+            models.Index(
+                fields=["model", "object_id", "connection"],
+                name="crudsync_binding_failed",
+                condition=models.Q(state__in=["held", "in_doubt", "dead"]) & ~models.Q(code="unlinked"),
+            ),
             models.Index(fields=["state", "id"], name="crudsync_binding_state", condition=~models.Q(state="synced")),
             models.Index(
                 fields=["cause"],
